@@ -1,0 +1,22 @@
+# neon_s3 with PGXS: make, make install, make installcheck (PG_CONFIG=... for another PostgreSQL).
+EXTENSION = neon_s3
+MODULE_big = neon_s3
+DATA = sql/neon_s3--1.0.sql
+OBJS = $(patsubst %.cpp,%.o,$(wildcard src/core/*.cpp src/net/*.cpp src/pg/*.cpp))
+REGRESS = $(patsubst sql/%.sql,%,$(filter-out sql/neon_s3--%,$(sort $(wildcard sql/*.sql))))
+
+# Debian's PGXS tracks no dependencies on headers, so the compiler does. PostgreSQL 15's headers say
+# "register", which C++17 dropped.
+PG_CPPFLAGS = -Isrc -MMD
+PG_CXXFLAGS = -std=c++17 -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter -Wno-register
+SHLIB_LINK = -lcurl -lcrypto -lstdc++
+EXTRA_CLEAN = $(OBJS:.o=.d) $(OBJS:.o=.bc)
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+# PGXS leaves PG_CXXFLAGS out of the bitcode.
+COMPILE.cxx.bc += $(PG_CXXFLAGS)
+
+-include $(OBJS:.o=.d)

@@ -1,0 +1,15 @@
+// The Content-Disposition header that makes a browser save a download under a name.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace neon_s3 {
+
+// attachment; filename="ascii"; filename*=UTF-8''percent-encoded (RFC 6266, RFC 8187), for any valid
+// UTF-8 `file_name`: control characters are dropped, path separators become '_', and the name is cut
+// to what file systems take (255 bytes), its extension kept. The ASCII form has '_' for what it can't
+// hold. Pure printable ASCII, so nothing can be injected. kBadArgument where nothing is left.
+std::string AttachmentDisposition(std::string_view file_name);
+
+}  // namespace neon_s3

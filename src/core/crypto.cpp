@@ -1,0 +1,75 @@
+#include "core/crypto.h"
+
+#include <algorithm>
+#include <new>
+
+#include <openssl/crypto.h>
+
+#include "core/error.h"
+
+namespace neon_s3 {
+namespace {
+
+constexpr std::size_t kBlockSize = 64;
+
+void Require(int ok) {
+  if (ok != 1) throw Error(ErrorCode::kSystem, "OpenSSL could not compute SHA-256");
+}
+
+DigestContext NewContext() {
+  DigestContext context(EVP_MD_CTX_new());
+  if (!context) throw std::bad_alloc();
+  return context;
+}
+
+Sha256Digest Finish(EVP_MD_CTX* context) {
+  Sha256Digest digest;
+  Require(EVP_DigestFinal_ex(context, digest.data(), nullptr));
+  return digest;
+}
+
+DigestContext StartWithPad(const EVP_MD* md, std::array<unsigned char, kBlockSize> block,
+                           unsigned char pad) {
+  for (unsigned char& byte : block) byte ^= pad;
+  DigestContext context = NewContext();
+  Require(EVP_DigestInit_ex2(context.get(), md, nullptr));
+  Require(EVP_DigestUpdate(context.get(), block.data(), block.size()));
+  OPENSSL_cleanse(block.data(), block.size());
+  return context;
+}
+
+}  // namespace
+
+Sha256::Sha256() : md_(EVP_MD_fetch(nullptr, "SHA256", nullptr)), context_(NewContext()) {
+  if (!md_) throw Error(ErrorCode::kSystem, "OpenSSL has no SHA-256");
+}
+
+Sha256Digest Sha256::Digest(std::string_view bytes) {
+  Require(EVP_DigestInit_ex2(context_.get(), md_.get(), nullptr));
+  Require(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()));
+  return Finish(context_.get());
+}
+
+HmacSha256Key::HmacSha256Key(Sha256& sha256, std::string_view key) : work_(NewContext()) {
+  std::array<unsigned char, kBlockSize> block{};
+  if (key.size() > kBlockSize) {
+    const Sha256Digest digest = sha256.Digest(key);
+    std::copy(digest.begin(), digest.end(), block.begin());
+  } else {
+    std::copy(key.begin(), key.end(), block.begin());
+  }
+  inner_ = StartWithPad(sha256.md(), block, 0x36);
+  outer_ = StartWithPad(sha256.md(), block, 0x5c);
+  OPENSSL_cleanse(block.data(), block.size());
+}
+
+Sha256Digest HmacSha256Key::Sign(std::string_view message) {
+  Require(EVP_MD_CTX_copy_ex(work_.get(), inner_.get()));
+  Require(EVP_DigestUpdate(work_.get(), message.data(), message.size()));
+  const Sha256Digest inner = Finish(work_.get());
+  Require(EVP_MD_CTX_copy_ex(work_.get(), outer_.get()));
+  Require(EVP_DigestUpdate(work_.get(), inner.data(), inner.size()));
+  return Finish(work_.get());
+}
+
+}  // namespace neon_s3

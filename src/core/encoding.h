@@ -1,0 +1,34 @@
+// Byte encodings of AWS Signature Version 4. All functions append to the caller's string.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace neon_s3 {
+
+// UriEncode() of the AWS documentation: every byte but A-Z a-z 0-9 - . _ ~ becomes %XX, upper case
+// (RFC 3986 section 2.3 unreserved characters).
+void AppendUriEncoded(std::string_view bytes, std::string* out);
+
+// The same, for an object key inside a path: '/' is kept too. Nothing is normalised.
+void AppendUriEncodedPath(std::string_view bytes, std::string* out);
+
+// Lower-case hexadecimal.
+void AppendHex(const unsigned char* bytes, std::size_t size, std::string* out);
+
+void AppendDecimal(long long value, std::string* out);
+
+// RFC 4648 section 4, padded.
+std::string Base64(std::string_view bytes);
+
+// The longest prefix of valid UTF-8 `text` that has at most `max_bytes` bytes and ends at a character.
+std::string_view Utf8Prefix(std::string_view text, std::size_t max_bytes);
+
+// Valid UTF-8 `text` without its control characters (C0, DEL and C1: Unicode category Cc).
+std::string WithoutControls(std::string_view text);
+
+// True where `text` (UTF-8) holds a control character.
+bool HasControls(std::string_view text);
+
+}  // namespace neon_s3

@@ -1,0 +1,124 @@
+#include "core/endpoint.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace neon_s3 {
+namespace {
+
+struct Partition {
+  std::string_view region_prefix;
+  std::string_view dns_suffix;
+};
+
+// AWS's partitions, as its SDKs know them; the first prefix that fits wins, the last is plain "aws".
+constexpr Partition kPartitions[] = {
+    {"cn-", "amazonaws.com.cn"},   {"us-isob-", "sc2s.sgov.gov"},  {"us-isof-", "csp.hci.ic.gov"},
+    {"us-iso-", "c2s.ic.gov"},     {"eu-isoe-", "cloud.adc-e.uk"}, {"eusc-", "amazonaws.eu"},
+    {"us-gov-", "amazonaws.com"},  {"", "amazonaws.com"},
+};
+
+bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsAlnum(char c) { return IsLower(c) || IsDigit(c) || (c >= 'A' && c <= 'Z'); }
+
+bool StartsWith(std::string_view text, std::string_view prefix) {
+  return text.substr(0, prefix.size()) == prefix;
+}
+
+bool IsIpv4(std::string_view text) {
+  return std::count(text.begin(), text.end(), '.') == 3 &&
+         text.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
+bool IsDnsLabel(std::string_view label) {
+  if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-') return false;
+  return std::all_of(label.begin(), label.end(),
+                     [](char c) { return IsLower(c) || IsDigit(c) || c == '-'; });
+}
+
+bool IsDnsName(std::string_view name) {
+  for (;;) {
+    const std::size_t dot = name.find('.');
+    if (!IsDnsLabel(name.substr(0, dot))) return false;
+    if (dot == std::string_view::npos) return true;
+    name.remove_prefix(dot + 1);
+  }
+}
+
+bool UsesVirtualHost(const Endpoint& endpoint, AddressingStyle style, std::string_view bucket) {
+  if (style == AddressingStyle::kPath) return false;
+  if (style == AddressingStyle::kAuto) return endpoint.is_aws() && IsDnsLabel(bucket);
+  if (endpoint.is_ip_address()) {
+    throw Error(ErrorCode::kBadArgument,
+                "endpoint \"" + endpoint.host + "\" is an IP address and has no virtual hosts",
+                "Set neon_s3.addressing_style to \"path\".");
+  }
+  // A wildcard certificate covers one label, so a dotted bucket fails TLS.
+  if (endpoint.scheme == "https" ? !IsDnsLabel(bucket) : !IsDnsName(bucket)) {
+    throw Error(ErrorCode::kBadArgument,
+                "bucket \"" + std::string(bucket) + "\" cannot be a virtual host",
+                "Set neon_s3.addressing_style to \"auto\" or \"path\".");
+  }
+  return true;
+}
+
+}  // namespace
+
+bool Endpoint::is_aws() const {
+  return std::any_of(std::begin(kPartitions), std::end(kPartitions), [this](const Partition& partition) {
+    const std::string suffix = "." + std::string(partition.dns_suffix);
+    return host.size() > suffix.size() &&
+           host.compare(host.size() - suffix.size(), suffix.size(), suffix) == 0;
+  });
+}
+
+bool Endpoint::is_ip_address() const { return host.front() == '[' || IsIpv4(host); }
+
+Endpoint AwsEndpoint(std::string_view region) {
+  const auto partition =
+      std::find_if(std::begin(kPartitions), std::end(kPartitions), [region](const Partition& candidate) {
+        return StartsWith(region, candidate.region_prefix);
+      });
+  Endpoint endpoint;
+  endpoint.scheme = "https";
+  endpoint.host.append("s3.").append(region).append(".").append(partition->dns_suffix);
+  return endpoint;
+}
+
+void ValidateRegion(std::string_view region) {
+  const bool valid = !region.empty() && region.size() <= 63 && IsAlnum(region.front()) &&
+                     std::all_of(region.begin(), region.end(),
+                                 [](char c) { return IsAlnum(c) || c == '-' || c == '_'; });
+  if (valid) return;
+  throw Error(ErrorCode::kBadArgument, "invalid region \"" + std::string(region) + "\"",
+              "A region looks like \"eu-central-1\"; many other providers take \"us-east-1\" or \"auto\".");
+}
+
+void ValidateBucketName(std::string_view bucket) {
+  const bool valid = bucket.size() >= 3 && bucket.size() <= 255 && !IsIpv4(bucket) &&
+                     std::all_of(bucket.begin(), bucket.end(), [](char c) {
+                       return IsAlnum(c) || c == '.' || c == '_' || c == '-';
+                     });
+  if (valid) return;
+  throw Error(ErrorCode::kBadArgument, "invalid bucket name \"" + std::string(bucket) + "\"",
+              "A bucket name has 3 to 63 lower-case letters, digits, dots and hyphens, "
+              "and is no IP address.");
+}
+
+Address ResolveAddress(const Endpoint& endpoint, AddressingStyle style, std::string_view bucket) {
+  Address address;
+  address.scheme = endpoint.scheme;
+  address.path_prefix = endpoint.base_path;
+  if (UsesVirtualHost(endpoint, style, bucket)) {
+    address.host.append(bucket).append(".");
+  } else {
+    address.path_prefix.append("/").append(bucket);
+  }
+  address.host.append(endpoint.host);
+  if (!endpoint.port.empty()) address.host.append(":").append(endpoint.port);
+  return address;
+}
+
+}  // namespace neon_s3

@@ -1,0 +1,45 @@
+// Where a bucket is: endpoints, bucket names, and the two addressing styles of S3.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace neon_s3 {
+
+enum class AddressingStyle { kAuto, kVirtual, kPath };
+
+// `http[s]://host[:port][/base]`, taken apart.
+struct Endpoint {
+  std::string scheme;     // "http" or "https"
+  std::string host;       // lower case; an IPv6 address keeps its brackets
+  std::string port;       // digits; empty for the scheme's default port, which is never signed
+  std::string base_path;  // percent-encoded; empty, or a leading and no trailing slash
+
+  // A host of Amazon's, in any partition.
+  bool is_aws() const;
+  bool is_ip_address() const;
+};
+
+// The regional endpoint of Amazon S3, in the partition that `region` names (aws, aws-cn, aws-us-gov,
+// the isolated ones): https://s3.eu-central-1.amazonaws.com.
+Endpoint AwsEndpoint(std::string_view region);
+
+// kBadArgument unless `region` can stand in a credential scope and in a host name.
+void ValidateRegion(std::string_view region);
+
+// kBadArgument unless `bucket` is a name S3 takes, or took before 2018: 3 to 255 of letters, digits,
+// '.', '_', '-', and no IPv4 address.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+void ValidateBucketName(std::string_view bucket);
+
+// A bucket at an endpoint.
+struct Address {
+  std::string scheme;
+  std::string host;         // as in the Host header: with the port where it is not the default one
+  std::string path_prefix;  // percent-encoded; what stands before "/key"
+};
+
+// `bucket` is valid. kBadArgument where the style cannot address it.
+Address ResolveAddress(const Endpoint& endpoint, AddressingStyle style, std::string_view bucket);
+
+}  // namespace neon_s3

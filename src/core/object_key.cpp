@@ -1,0 +1,53 @@
+#include "core/object_key.h"
+
+#include "core/encoding.h"
+#include "core/error.h"
+
+namespace neon_s3 {
+
+bool HasDotSegment(std::string_view path) {
+  for (;;) {
+    const std::size_t slash = path.find('/');
+    const std::string_view segment = path.substr(0, slash);
+    if (segment == "." || segment == "..") return true;
+    if (slash == std::string_view::npos) return false;
+    path.remove_prefix(slash + 1);
+  }
+}
+
+void ValidateObjectKey(std::string_view key) {
+  if (key.empty()) throw Error(ErrorCode::kBadArgument, "object key is empty");
+  if (key.size() > kMaxKeyBytes) {
+    throw Error(ErrorCode::kBadArgument,
+                "object key has " + std::to_string(key.size()) + " bytes, more than 1024");
+  }
+  if (HasDotSegment(key)) {
+    throw Error(ErrorCode::kBadArgument,
+                "object key \"" + std::string(key) + "\" has a \".\" or \"..\" path segment",
+                "Browsers and proxies normalise such segments, so the URL would name another object.");
+  }
+}
+
+std::string MakeObjectKey(std::string_view prefix, std::string_view uuid, std::string_view file_name) {
+  const std::size_t separator = file_name.find_last_of("/\\");
+  if (separator != std::string_view::npos) file_name.remove_prefix(separator + 1);
+  const std::string name = WithoutControls(file_name);
+  if (name.empty()) {
+    throw Error(ErrorCode::kBadArgument, "file name is empty",
+                "Only the last path component of file_name counts.");
+  }
+
+  std::string key;
+  key.append(prefix).append(uuid).append("-");
+  const std::string_view fitting =
+      key.size() < kMaxKeyBytes ? Utf8Prefix(name, kMaxKeyBytes - key.size()) : std::string_view();
+  if (fitting.empty()) {
+    throw Error(ErrorCode::kBadArgument, "key prefix leaves no room for a file name",
+                "An object key has at most 1024 bytes.");
+  }
+  key.append(fitting);
+  ValidateObjectKey(key);
+  return key;
+}
+
+}  // namespace neon_s3

@@ -1,0 +1,72 @@
+// Presigned S3 URLs: Signature Version 4 with query parameters, byte-equal to botocore's "s3v4".
+// https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/endpoint.h"
+#include "core/sigv4.h"
+
+namespace neon_s3 {
+
+// `method` in upper case. kBadArgument unless it is GET, HEAD, PUT, POST or DELETE (case is ignored).
+std::string_view ParseMethod(std::string_view method);
+
+// kBadArgument unless a caller may add it: no parameter of the signature's own, no control characters
+// in a response-* override (they come back as headers).
+void AddQueryParameter(std::string_view name, std::string_view value, QueryParameters* query);
+
+// kBadArgument unless it is a header of RFC 9110 that a caller may sign: no control characters, not
+// "host", and none of the signature's own.
+void AddSignedHeader(std::string_view name, std::string_view value, SignedHeaders* headers);
+
+// How long a URL of Signature Version 4 can be good for, in seconds.
+constexpr std::int64_t kMinExpiry = 1;
+constexpr std::int64_t kMaxExpiry = 604800;
+
+struct PresignRequest {
+  std::string_view method;  // upper case
+  const Address* address;
+  std::string_view region;
+  std::optional<std::string_view> key;  // raw bytes, not encoded; none: the bucket itself
+  std::int64_t expires_in;              // seconds, kMinExpiry to kMaxExpiry
+  std::int64_t signed_at;               // seconds since 1970-01-01 00:00:00 UTC
+};
+
+// Views that are good until the presigner's next call.
+struct PresignedUrl {
+  std::string_view url;
+  std::string_view canonical_request;
+  std::string_view string_to_sign;
+  std::string_view credential_scope;
+  std::string_view signature;
+};
+
+// scheme://host/path of the object (or bucket), percent-encoded, without a query.
+void AppendObjectUrl(const Address& address, std::optional<std::string_view> key, std::string* out);
+
+// Signs one URL after the other, and keeps the signing key and its buffers in between.
+class Presigner {
+ public:
+  // Empties query() and headers(), which are then to be filled for one Presign().
+  void Begin();
+  QueryParameters& query() { return query_; }
+  SignedHeaders& headers() { return headers_; }
+
+  PresignedUrl Presign(const PresignRequest& request, const Credentials& credentials);
+
+ private:
+  void AddSignatureParameters(const PresignRequest& request, const Credentials& credentials,
+                              const UtcTime& time);
+
+  Sha256 sha256_;
+  SigningKeyCache signing_keys_;
+  QueryParameters query_;
+  SignedHeaders headers_;
+  std::string url_, canonical_uri_, canonical_request_, string_to_sign_, scope_, signature_, scratch_;
+};
+
+}  // namespace neon_s3

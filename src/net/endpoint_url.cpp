@@ -1,0 +1,83 @@
+#include "net/endpoint_url.h"
+
+#include <algorithm>
+#include <memory>
+#include <new>
+
+#include <curl/curl.h>
+
+#include "core/encoding.h"
+#include "core/error.h"
+#include "core/object_key.h"
+
+namespace neon_s3 {
+namespace {
+
+struct CurlDeleter {
+  void operator()(CURLU* url) const { curl_url_cleanup(url); }
+  void operator()(char* text) const { curl_free(text); }
+};
+
+[[noreturn]] void Refuse(const std::string& url) {
+  throw Error(ErrorCode::kBadArgument, "invalid endpoint \"" + WithoutControls(url) + "\"",
+              "An endpoint looks like \"https://s3.example.com\", \"http://127.0.0.1:9000\" or "
+              "\"https://example.com/base\".");
+}
+
+// Empty where the URL has no such part. Decoding refuses control characters.
+std::string Part(CURLU* handle, CURLUPart part, unsigned flags, const std::string& url) {
+  char* text = nullptr;
+  const CURLUcode code = curl_url_get(handle, part, &text, flags);
+  const std::unique_ptr<char, CurlDeleter> owner(text);
+  if (code == CURLUE_OUT_OF_MEMORY) throw std::bad_alloc();
+  if (code == CURLUE_NO_PORT || code == CURLUE_NO_ZONEID) return {};
+  if (code != CURLUE_OK) Refuse(url);
+  return text;
+}
+
+bool IsHost(const std::string& host) {
+  if (host.front() == '[') return true;  // parsed as an address by libcurl
+  return host.front() != '.' && host.find("..") == std::string::npos &&
+         std::all_of(host.begin(), host.end(), [](unsigned char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+         });
+}
+
+std::string BasePath(std::string path, const std::string& url) {
+  while (!path.empty() && path.back() == '/') path.pop_back();
+  if (path.empty()) return path;
+  if (HasDotSegment(path)) Refuse(url);
+  std::string encoded;
+  AppendUriEncodedPath(path, &encoded);
+  return encoded;
+}
+
+}  // namespace
+
+Endpoint ParseEndpointUrl(const std::string& url) {
+  const std::unique_ptr<CURLU, CurlDeleter> handle(curl_url());
+  if (!handle) throw std::bad_alloc();
+  const bool parsed = curl_url_set(handle.get(), CURLUPART_URL, url.c_str(),
+                                   CURLU_PATH_AS_IS | CURLU_DISALLOW_USER) == CURLUE_OK;
+  // libcurl forgives a third slash, and drops a '?' or '#' with nothing behind it.
+  const bool odd = url.find("///") != std::string::npos || url.find_first_of("?#") != std::string::npos;
+  if (!parsed || odd) Refuse(url);
+
+  const auto part = [&](CURLUPart which, unsigned flags) {
+    return Part(handle.get(), which, flags, url);
+  };
+  Endpoint endpoint;
+  endpoint.scheme = part(CURLUPART_SCHEME, 0);
+  endpoint.host = part(CURLUPART_HOST, 0);
+  for (char& c : endpoint.host) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  endpoint.port = part(CURLUPART_PORT, CURLU_NO_DEFAULT_PORT);
+  const bool known_scheme = endpoint.scheme == "http" || endpoint.scheme == "https";
+  const bool has_zone = !part(CURLUPART_ZONEID, 0).empty();
+  if (!known_scheme || !IsHost(endpoint.host) || has_zone || endpoint.port == "0") Refuse(url);
+  endpoint.base_path = BasePath(part(CURLUPART_PATH, CURLU_URLDECODE), url);
+  return endpoint;
+}
+
+}  // namespace neon_s3

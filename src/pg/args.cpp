@@ -1,0 +1,157 @@
+#include "pg/args.h"
+
+#include <cstring>
+
+#include "core/presign.h"
+#include "pg/guc.h"
+
+extern "C" {
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
+}
+
+namespace neon_s3 {
+namespace {
+
+std::string_view ToUtf8(const char* bytes, std::size_t size) {
+  const char* utf8 = pg_server_to_any(bytes, static_cast<int>(size), PG_UTF8);
+  return {utf8, utf8 == bytes ? size : std::strlen(utf8)};
+}
+
+std::string_view ToUtf8(const JsonbValue& value) {
+  return ToUtf8(value.val.string.val, static_cast<std::size_t>(value.val.string.len));
+}
+
+[[noreturn]] void RefuseFields(const char* name) {
+  ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                  errmsg("%s must be a JSON object of strings", name),
+                  errhint("Write every value as a string, as in {\"partNumber\": \"1\"}.")));
+  pg_unreachable();
+}
+
+[[noreturn]] void RefuseExpiry(const char* reason, const char* hint) {
+  ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("expires_in %s", reason),
+                  errhint("%s", hint)));
+  pg_unreachable();
+}
+
+// Microseconds; a month has 30 days, as in EXTRACT(epoch ...).
+__int128 ToMicroseconds(const Interval& interval) {
+  const __int128 days = static_cast<__int128>(interval.month) * DAYS_PER_MONTH + interval.day;
+  return days * USECS_PER_DAY + interval.time;
+}
+
+std::int64_t CheckedExpiry(const Interval& interval) {
+  const __int128 micros = ToMicroseconds(interval);
+  if (micros < kMinExpiry * USECS_PER_SEC || micros > kMaxExpiry * USECS_PER_SEC) {
+    RefuseExpiry("is out of range", "A presigned URL is good for 1 second to 7 days.");
+  }
+  if (micros % USECS_PER_SEC != 0) {
+    RefuseExpiry("has a fraction of a second", "Signature Version 4 counts in whole seconds.");
+  }
+  const auto seconds = static_cast<std::int64_t>(micros / USECS_PER_SEC);
+  if (seconds > CurrentSettings().max_expires_in && !superuser()) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("expires_in of %lld seconds is more than neon_s3.max_expires_in",
+                           static_cast<long long>(seconds)),
+                    errdetail("The ceiling is %d seconds.", CurrentSettings().max_expires_in)));
+  }
+  return seconds;
+}
+
+std::int64_t DefaultExpiry() {
+  const Settings& settings = CurrentSettings();
+  const bool capped = settings.expires_in > settings.max_expires_in && !superuser();
+  return capped ? settings.max_expires_in : settings.expires_in;
+}
+
+}  // namespace
+
+OptionalText ArgReader::Text() {
+  const int n = Next();
+  if (fcinfo_->args[n].isnull) return std::nullopt;
+  const text* value = DatumGetTextPP(fcinfo_->args[n].value);
+  return ToUtf8(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+}
+
+OptionalText ArgReader::Bytes() {
+  const int n = Next();
+  if (fcinfo_->args[n].isnull) return std::nullopt;
+  const bytea* value = DatumGetByteaPP(fcinfo_->args[n].value);
+  return std::string_view(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+}
+
+std::optional<std::int64_t> ArgReader::BigInt() {
+  const int n = Next();
+  if (fcinfo_->args[n].isnull) return std::nullopt;
+  return DatumGetInt64(fcinfo_->args[n].value);
+}
+
+bool ArgReader::Boolean(bool if_null) {
+  const int n = Next();
+  return fcinfo_->args[n].isnull ? if_null : DatumGetBool(fcinfo_->args[n].value);
+}
+
+FieldArgs ArgReader::Fields(const char* name) {
+  const int n = Next();
+  if (fcinfo_->args[n].isnull) return {};
+  Jsonb* object = DatumGetJsonbP(fcinfo_->args[n].value);
+  if (!JB_ROOT_IS_OBJECT(object)) RefuseFields(name);
+
+  auto* fields = static_cast<FieldArg*>(palloc((JB_ROOT_COUNT(object) + 1) * sizeof(FieldArg)));
+  int count = 0;
+  JsonbValue value;
+  JsonbIterator* iterator = JsonbIteratorInit(&object->root);
+  JsonbIteratorToken token = JsonbIteratorNext(&iterator, &value, true);
+  while ((token = JsonbIteratorNext(&iterator, &value, true)) == WJB_KEY) {
+    const std::string_view key = ToUtf8(value);
+    token = JsonbIteratorNext(&iterator, &value, true);
+    if (token != WJB_VALUE || value.type != jbvString) RefuseFields(name);
+    fields[count++] = {key, ToUtf8(value)};
+  }
+  return {fields, count};
+}
+
+std::int64_t ArgReader::ExpiresIn() {
+  const int n = Next();
+  if (fcinfo_->args[n].isnull) return DefaultExpiry();
+  return CheckedExpiry(*DatumGetIntervalP(fcinfo_->args[n].value));
+}
+
+TimestampTz ArgReader::SignedAt() {
+  const int n = Next();
+  if (fcinfo_->args[n].isnull) return GetCurrentTimestamp();
+  const TimestampTz time = DatumGetTimestampTz(fcinfo_->args[n].value);
+  if (TIMESTAMP_NOT_FINITE(time)) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("signed_at must be finite")));
+  }
+  return time;
+}
+
+void ArgReader::Server() {
+  const int n = Next();
+  if (fcinfo_->args[n].isnull) return;
+  ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                  errmsg("named servers are not supported by this version of neon_s3"),
+                  errhint("Leave the argument \"server\" out; the settings neon_s3.* apply.")));
+}
+
+std::int64_t ToUnixSeconds(TimestampTz time) {
+  constexpr std::int64_t kEpochDifference =
+      static_cast<std::int64_t>(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
+  std::int64_t seconds = time / USECS_PER_SEC;
+  if (time % USECS_PER_SEC < 0) --seconds;
+  return seconds + kEpochDifference;
+}
+
+Datum TextDatum(std::string_view utf8) {
+  const int size = static_cast<int>(utf8.size());
+  const char* bytes = pg_any_to_server(utf8.data(), size, PG_UTF8);
+  if (bytes == utf8.data()) return PointerGetDatum(cstring_to_text_with_len(bytes, size));
+  return CStringGetTextDatum(bytes);
+}
+
+}  // namespace neon_s3

@@ -1,0 +1,65 @@
+// SQL arguments as plain data. PostgreSQL's regime: everything here may raise an ERROR.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "pg/pg.h"
+
+extern "C" {
+#include "datatype/timestamp.h"
+}
+
+namespace neon_s3 {
+
+using OptionalText = std::optional<std::string_view>;
+
+struct FieldArg {
+  std::string_view name;
+  std::string_view value;
+};
+
+// In the current memory context.
+struct FieldArgs {
+  const FieldArg* fields = nullptr;
+  int count = 0;
+
+  const FieldArg* begin() const { return fields; }
+  const FieldArg* end() const { return fields + count; }
+};
+
+// Reads a function's arguments from first to last. Texts are UTF-8, converted where the database has
+// another encoding (22021 where that can't be), and live in the call's memory.
+class ArgReader {
+ public:
+  explicit ArgReader(FunctionCallInfo fcinfo) : fcinfo_(fcinfo) {}
+
+  OptionalText Text();
+  OptionalText Bytes();
+  std::optional<std::int64_t> BigInt();
+  bool Boolean(bool if_null);
+  // An object of string -> string; `name` is the argument's.
+  FieldArgs Fields(const char* name);
+  // Seconds: the argument, else neon_s3.expires_in; 22023 unless whole, and within 1 second, 7 days and
+  // (without superuser) neon_s3.max_expires_in.
+  std::int64_t ExpiresIn();
+  // The argument, else the time of day. 22023 for infinity.
+  TimestampTz SignedAt();
+  // `server`: refused until there are named servers.
+  void Server();
+
+ private:
+  int Next() { return next_++; }
+
+  FunctionCallInfo fcinfo_;
+  int next_ = 0;
+};
+
+// Seconds since 1970, rounded down.
+std::int64_t ToUnixSeconds(TimestampTz time);
+
+// A text result in the server's encoding.
+Datum TextDatum(std::string_view utf8);
+
+}  // namespace neon_s3

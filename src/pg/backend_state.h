@@ -1,0 +1,49 @@
+// What a backend keeps from call to call. C++'s regime.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/endpoint.h"
+#include "core/presign.h"
+
+namespace neon_s3 {
+
+// What s3_presign_upload() signed, for the s3_save_metadata() that follows in the same session.
+struct PresignedUpload {
+  std::string object_key;
+  std::string content_type;  // empty: none
+  std::optional<std::int64_t> content_length;
+};
+
+class BackendState {
+ public:
+  // Made at the first call in the backend, never in the postmaster.
+  static BackendState& Get();
+
+  // The address of `bucket`, or of neon_s3.bucket, for clients: at the public endpoint. kBadArgument
+  // where there is no bucket. Valid until the next call.
+  const Address& ResolveClientAddress(std::optional<std::string_view> bucket);
+
+  Presigner& presigner() { return presigner_; }
+
+  // For results that outlive the guard; good until the next call that uses it.
+  std::string& buffer() { return buffer_; }
+
+  // Keeps the last 1000. Valid until the next call.
+  const PresignedUpload& Remember(PresignedUpload upload);
+  const PresignedUpload* Recall(std::string_view object_key) const;
+
+ private:
+  Presigner presigner_;
+  std::string buffer_;
+  Address address_;
+  std::string bucket_;
+  std::uint64_t generation_ = 0;  // of the settings that address_ was made from; 0: none yet
+  std::deque<PresignedUpload> uploads_;
+};
+
+}  // namespace neon_s3

@@ -1,0 +1,125 @@
+// s3_presign_get, _put, _head, _delete, s3_presign, s3_public_url.
+#include "core/content_disposition.h"
+#include "core/object_key.h"
+#include "core/upload_headers.h"
+#include "pg/boundary.h"
+#include "pg/sign.h"
+
+namespace neon_s3 {
+namespace {
+
+// <target> and <request>, which end the argument lists.
+struct RequestArgs {
+  OptionalText bucket;
+  FieldArgs query;
+  FieldArgs headers;
+  std::int64_t signed_at;
+};
+
+RequestArgs ReadRequest(ArgReader& args) {
+  RequestArgs request;
+  request.bucket = args.Text();
+  args.Server();
+  request.query = args.Fields("query");
+  request.headers = args.Fields("headers");
+  request.signed_at = ToUnixSeconds(args.SignedAt());
+  return request;
+}
+
+// s3_presign_get, _head and _delete; only the first has download_as.
+Datum PresignExisting(FunctionCallInfo fcinfo, std::string_view method, bool has_download_as) {
+  if (PG_ARGISNULL(0)) PG_RETURN_NULL();
+  ArgReader args(fcinfo);
+  const OptionalText key = args.Text();
+  const std::int64_t expires_in = args.ExpiresIn();
+  const OptionalText download_as = has_download_as ? args.Text() : std::nullopt;
+  const OptionalText version_id = args.Text();
+  const RequestArgs request = ReadRequest(args);
+
+  std::string_view url;
+  Foreign([&] {
+    BackendState& state = BackendState::Get();
+    BeginRequest(state, request.query, request.headers);
+    QueryParameters& query = state.presigner().query();
+    if (download_as) {
+      AddQueryParameter("response-content-disposition", AttachmentDisposition(*download_as), &query);
+    }
+    if (version_id) AddQueryParameter("versionId", *version_id, &query);
+    url = SignRequest(state, {method, key, request.bucket, expires_in, request.signed_at}).url;
+  });
+  return TextDatum(url);
+}
+
+}  // namespace
+}  // namespace neon_s3
+
+using namespace neon_s3;
+
+NEON_S3_FUNCTION(neon_s3_presign_get) { return PresignExisting(fcinfo, "GET", true); }
+
+NEON_S3_FUNCTION(neon_s3_presign_head) { return PresignExisting(fcinfo, "HEAD", false); }
+
+NEON_S3_FUNCTION(neon_s3_presign_delete) { return PresignExisting(fcinfo, "DELETE", false); }
+
+NEON_S3_FUNCTION(neon_s3_presign_put) {
+  if (PG_ARGISNULL(0)) PG_RETURN_NULL();
+  ArgReader args(fcinfo);
+  const OptionalText key = args.Text();
+  UploadConstraints constraints;
+  constraints.content_type = args.Text();
+  const std::int64_t expires_in = args.ExpiresIn();
+  constraints.content_length = args.BigInt();
+  constraints.checksum_sha256 = args.Bytes();
+  constraints.overwrite = args.Boolean(true);
+  const RequestArgs request = ReadRequest(args);
+
+  std::string_view url;
+  Foreign([&] {
+    BackendState& state = BackendState::Get();
+    BeginRequest(state, request.query, request.headers);
+    for (const UploadHeaders::Header& header : UploadHeaders(constraints)) {
+      AddSignedHeader(header.name, header.value, &state.presigner().headers());
+    }
+    url = SignRequest(state, {"PUT", key, request.bucket, expires_in, request.signed_at}).url;
+  });
+  return TextDatum(url);
+}
+
+NEON_S3_FUNCTION(neon_s3_presign) {
+  if (PG_ARGISNULL(0)) PG_RETURN_NULL();
+  ArgReader args(fcinfo);
+  const OptionalText method = args.Text();
+  const OptionalText key = args.Text();
+  const std::int64_t expires_in = args.ExpiresIn();
+  const RequestArgs request = ReadRequest(args);
+  // Only an operation named in the query addresses the bucket itself, so that a NULL that comes out of
+  // a join never turns into the URL of a listing.
+  if (!key && request.query.count == 0) PG_RETURN_NULL();
+
+  std::string_view url;
+  Foreign([&] {
+    BackendState& state = BackendState::Get();
+    const std::string_view upper_case = ParseMethod(*method);
+    BeginRequest(state, request.query, request.headers);
+    url = SignRequest(state, {upper_case, key, request.bucket, expires_in, request.signed_at}).url;
+  });
+  return TextDatum(url);
+}
+
+NEON_S3_FUNCTION(neon_s3_public_url) {
+  if (PG_ARGISNULL(0)) PG_RETURN_NULL();
+  ArgReader args(fcinfo);
+  const OptionalText key = args.Text();
+  const OptionalText bucket = args.Text();
+  args.Server();
+
+  std::string_view url;
+  Foreign([&] {
+    ValidateObjectKey(*key);
+    BackendState& state = BackendState::Get();
+    state.buffer().clear();
+    AppendObjectUrl(state.ResolveClientAddress(bucket), key, &state.buffer());
+    url = state.buffer();
+  });
+  return TextDatum(url);
+}

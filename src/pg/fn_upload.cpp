@@ -1,0 +1,131 @@
+// s3_presign_upload, and what s3_save_metadata needs of it.
+#include "core/object_key.h"
+#include "core/upload_headers.h"
+#include "pg/boundary.h"
+#include "pg/sign.h"
+
+extern "C" {
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
+}
+
+namespace neon_s3 {
+namespace {
+
+constexpr std::size_t kMaxRememberedType = 255;
+
+std::string_view RandomUuid() {
+  const Datum uuid = DirectFunctionCall1(gen_random_uuid, 0);
+  return DatumGetCString(DirectFunctionCall1(uuid_out, uuid));
+}
+
+JsonbValue JsonString(std::string_view utf8) {
+  const text* value = DatumGetTextPP(TextDatum(utf8));
+  JsonbValue json;
+  json.type = jbvString;
+  json.val.string.val = VARDATA_ANY(value);
+  json.val.string.len = static_cast<int>(VARSIZE_ANY_EXHDR(value));
+  return json;
+}
+
+Datum HeadersDatum(const UploadHeaders& headers) {
+  JsonbParseState* state = nullptr;
+  pushJsonbValue(&state, WJB_BEGIN_OBJECT, nullptr);
+  for (const UploadHeaders::Header& header : headers) {
+    JsonbValue name = JsonString(header.name);
+    JsonbValue value = JsonString(header.value);
+    pushJsonbValue(&state, WJB_KEY, &name);
+    pushJsonbValue(&state, WJB_VALUE, &value);
+  }
+  return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, nullptr)));
+}
+
+Datum FormRow(FunctionCallInfo fcinfo, Datum* values, bool* nulls) {
+  TupleDesc desc;
+  if (get_call_result_type(fcinfo, nullptr, &desc) != TYPEFUNC_COMPOSITE) {
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("function returning record called in context that cannot accept type record")));
+  }
+  return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+}
+
+PresignedUpload ToRemember(std::string object_key, const UploadConstraints& constraints) {
+  PresignedUpload upload;
+  upload.object_key = std::move(object_key);
+  if (constraints.content_type && constraints.content_type->size() <= kMaxRememberedType) {
+    upload.content_type = *constraints.content_type;
+  }
+  upload.content_length = constraints.content_length;
+  return upload;
+}
+
+}  // namespace
+}  // namespace neon_s3
+
+using namespace neon_s3;
+
+NEON_S3_FUNCTION(neon_s3_presign_upload) {
+  if (PG_ARGISNULL(0)) PG_RETURN_NULL();
+  ArgReader args(fcinfo);
+  UploadConstraints constraints;
+  const OptionalText file_name = args.Text();
+  constraints.content_type = args.Text();
+  const std::int64_t expires_in = args.ExpiresIn();
+  const OptionalText key_prefix = args.Text();
+  constraints.content_length = args.BigInt();
+  constraints.checksum_sha256 = args.Bytes();
+  constraints.overwrite = args.Boolean(true);
+  const OptionalText bucket = args.Text();
+  args.Server();
+  const TimestampTz now = GetCurrentTimestamp();
+  const std::string_view uuid = RandomUuid();
+
+  std::optional<UploadHeaders> headers;
+  std::string_view url, object_key, public_url;
+  Foreign([&] {
+    BackendState& state = BackendState::Get();
+    const std::string key = MakeObjectKey(key_prefix.value_or(""), uuid, *file_name);
+    BeginRequest(state, {}, {});
+    headers.emplace(constraints);
+    for (const UploadHeaders::Header& header : *headers) {
+      AddSignedHeader(header.name, header.value, &state.presigner().headers());
+    }
+    url = SignRequest(state, {"PUT", key, bucket, expires_in, ToUnixSeconds(now)}).url;
+    state.buffer().clear();
+    AppendObjectUrl(state.ResolveClientAddress(bucket), key, &state.buffer());
+    public_url = state.buffer();
+    object_key = state.Remember(ToRemember(key, constraints)).object_key;
+  });
+
+  // X-Amz-Date has no fraction.
+  const TimestampTz expires_at = now - now % USECS_PER_SEC + expires_in * USECS_PER_SEC;
+  Datum values[] = {TextDatum("PUT"),        TextDatum(url),        HeadersDatum(*headers),
+                    TextDatum(object_key),   TextDatum(public_url), TimestampTzGetDatum(expires_at)};
+  bool nulls[lengthof(values)] = {};
+  return FormRow(fcinfo, values, nulls);
+}
+
+NEON_S3_FUNCTION(neon_s3_recall_upload) {
+  ArgReader args(fcinfo);
+  const OptionalText object_key = args.Text();
+  const PresignedUpload* upload = nullptr;
+  Foreign([&] {
+    ValidateObjectKey(*object_key);
+    upload = BackendState::Get().Recall(*object_key);
+  });
+
+  Datum values[2] = {};
+  bool nulls[2] = {true, true};
+  if (upload != nullptr && !upload->content_type.empty()) {
+    values[0] = TextDatum(upload->content_type);
+    nulls[0] = false;
+  }
+  if (upload != nullptr && upload->content_length) {
+    values[1] = Int64GetDatum(*upload->content_length);
+    nulls[1] = false;
+  }
+  return FormRow(fcinfo, values, nulls);
+}

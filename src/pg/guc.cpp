@@ -1,0 +1,239 @@
+#include "pg/guc.h"
+
+#include <cstdlib>
+#include <cstring>
+
+#include "net/endpoint_url.h"
+#include "pg/boundary.h"
+
+extern "C" {
+#include "access/parallel.h"
+}
+
+namespace neon_s3 {
+namespace {
+
+Settings settings;
+
+// ---------------------------------------------------------------- what changed between versions
+
+void* GucMalloc(std::size_t size) {
+#if PG_VERSION_NUM >= 160000
+  return guc_malloc(LOG, size);
+#else
+  return std::malloc(size);
+#endif
+}
+
+void GucFree(void* memory) {
+#if PG_VERSION_NUM >= 160000
+  guc_free(memory);
+#else
+  std::free(memory);
+#endif
+}
+
+char* GucStrdup(const char* text) {
+  const std::size_t size = std::strlen(text) + 1;
+  char* copy = static_cast<char*>(GucMalloc(size));
+  if (copy != nullptr) std::memcpy(copy, text, size);
+  return copy;
+}
+
+// ---------------------------------------------------------------- secrets
+
+constexpr char kMask[] = "****";
+
+// PostgreSQL shows a setting's variable in more places than its show hook covers: a reload writes
+// "parameter ... changed to ..." to the log, and pg_settings has a column for the reset value. So what
+// comes from the configuration leaves only the mask in the variable; the value itself travels as the
+// check hook's "extra". A superuser's SET keeps the value in the variable, because that is what a
+// parallel worker gets to see of its leader's settings.
+struct Secret {
+  char* variable;     // the mask, or what a SET gave
+  const char* value;  // what signs
+  char* configured;   // what the configuration said last: a parallel worker finds it here
+};
+
+Secret access_key_id;
+Secret secret_access_key;
+Secret session_token;
+
+bool IsWorldReadableSource(GucSource source) {
+  return source == PGC_S_TEST || source == PGC_S_GLOBAL || source == PGC_S_DATABASE ||
+         source == PGC_S_USER || source == PGC_S_DATABASE_USER;
+}
+
+bool CheckSecret(Secret& secret, char** newval, void** extra, GucSource source) {
+  if (IsWorldReadableSource(source)) {
+    GUC_check_errmsg("S3 credentials cannot be set for a role, a database or a function");
+    GUC_check_errdetail("Everybody can read those settings in the system catalogs.");
+    GUC_check_errhint("Set them in postgresql.conf, with neon_s3 in shared_preload_libraries.");
+    return false;
+  }
+  const bool masked = std::strcmp(*newval, kMask) == 0;
+  const char* value = *newval;
+  if (masked) value = IsParallelWorker() && secret.configured != nullptr ? secret.configured : "";
+  *extra = GucStrdup(value);
+  if (*extra == nullptr) return false;
+  if (source >= PGC_S_CLIENT || masked) return true;
+
+  char* mask = GucStrdup(kMask);
+  char* configured = strdup(value);
+  if (mask == nullptr || configured == nullptr) return false;
+  if (source > PGC_S_DEFAULT) std::swap(secret.configured, configured);
+  std::free(configured);
+  GucFree(*newval);
+  *newval = mask;
+  return true;
+}
+
+template <Secret& kSecret>
+bool CheckSecretHook(char** newval, void** extra, GucSource source) {
+  return CheckSecret(kSecret, newval, extra, source);
+}
+
+template <Secret& kSecret>
+void AssignSecretHook(const char*, void* extra) {
+  kSecret.value = static_cast<const char*>(extra);
+}
+
+const char* ShowSecret() { return kMask; }
+
+template <Secret& kSecret>
+void DefineSecret(const char* name, const char* description) {
+  DefineCustomStringVariable(
+      name, description,
+      "Shown as **** to everybody. For roles, databases and functions it cannot be set.",
+      /*valueAddr=*/&kSecret.variable,
+      /*bootValue=*/"",
+      /*context=*/PGC_SUSET,
+      /*flags=*/GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE,
+      /*check_hook=*/CheckSecretHook<kSecret>,
+      /*assign_hook=*/AssignSecretHook<kSecret>,
+      /*show_hook=*/ShowSecret);
+}
+
+// ---------------------------------------------------------------- validated texts
+
+template <typename Validate>
+bool CheckText(const char* value, const Validate& validate) {
+  ErrorReport report;
+  if (*value == '\0') return true;
+  if (TryForeign([&] { validate(value); }, &report)) return true;
+  GUC_check_errcode(SqlState(report.code));
+  GUC_check_errmsg("%s", ServerText(report.message));
+  if (*report.hint) GUC_check_errhint("%s", ServerText(report.hint));
+  return false;
+}
+
+bool CheckRegion(char** newval, void**, GucSource) {
+  if (**newval == '\0') {
+    GUC_check_errmsg("neon_s3.region must not be empty");
+    return false;
+  }
+  return CheckText(*newval, [](const char* value) { ValidateRegion(value); });
+}
+
+bool CheckBucket(char** newval, void**, GucSource) {
+  return CheckText(*newval, [](const char* value) { ValidateBucketName(value); });
+}
+
+bool CheckEndpoint(char** newval, void**, GucSource) {
+  return CheckText(*newval, [](const char* value) { ParseEndpointUrl(value); });
+}
+
+void AssignText(const char*, void*) { ++settings.generation; }
+
+void AssignEnum(int, void*) { ++settings.generation; }
+
+// ---------------------------------------------------------------- definitions
+
+constexpr config_enum_entry kAddressingStyles[] = {
+    {"auto", static_cast<int>(AddressingStyle::kAuto), false},
+    {"virtual", static_cast<int>(AddressingStyle::kVirtual), false},
+    {"path", static_cast<int>(AddressingStyle::kPath), false},
+    {nullptr, 0, false},
+};
+
+void DefineText(const char* name, const char* description, const char* more, char** variable,
+                const char* boot_value, GucStringCheckHook check) {
+  DefineCustomStringVariable(name, description, more,
+                             /*valueAddr=*/variable,
+                             /*bootValue=*/boot_value,
+                             /*context=*/PGC_SUSET,
+                             /*flags=*/0,
+                             /*check_hook=*/check,
+                             /*assign_hook=*/AssignText,
+                             /*show_hook=*/nullptr);
+}
+
+void DefineSeconds(const char* name, const char* description, int* variable, int boot_value,
+                   GucContext context) {
+  DefineCustomIntVariable(name, description, nullptr,
+                          /*valueAddr=*/variable,
+                          /*bootValue=*/boot_value,
+                          /*minValue=*/1,
+                          /*maxValue=*/604800,
+                          /*context=*/context,
+                          /*flags=*/GUC_UNIT_S,
+                          /*check_hook=*/nullptr,
+                          /*assign_hook=*/nullptr,
+                          /*show_hook=*/nullptr);
+}
+
+}  // namespace
+
+const Settings& CurrentSettings() { return settings; }
+
+Credentials StaticCredentials() {
+  return {access_key_id.value, secret_access_key.value, session_token.value};
+}
+
+void DefineSettings() {
+  DefineSecret<access_key_id>("neon_s3.access_key_id", "Access key ID of the static credentials.");
+  DefineSecret<secret_access_key>("neon_s3.secret_access_key",
+                                  "Secret access key of the static credentials.");
+  DefineSecret<session_token>("neon_s3.session_token",
+                              "Session token of the static credentials, if they are temporary.");
+  DefineText("neon_s3.region", "Region of the bucket, part of every signature.", nullptr,
+             &settings.region, "us-east-1", CheckRegion);
+  DefineText("neon_s3.bucket", "Bucket for calls that name none.", nullptr, &settings.bucket, "",
+             CheckBucket);
+  DefineText("neon_s3.endpoint", "Endpoint of the S3 server: http[s]://host[:port][/base].",
+             "Empty for Amazon S3's own endpoint in neon_s3.region.", &settings.endpoint, "",
+             CheckEndpoint);
+  DefineText("neon_s3.public_endpoint", "Endpoint that clients reach: URLs are signed for it.",
+             "Empty where it is the same as neon_s3.endpoint.", &settings.public_endpoint, "",
+             CheckEndpoint);
+  DefineCustomEnumVariable("neon_s3.addressing_style",
+                           "Where the bucket stands in a URL: in the host or in the path.",
+                           "auto: in the host at Amazon S3, unless its name has a dot; else in the path.",
+                           /*valueAddr=*/&settings.addressing_style,
+                           /*bootValue=*/static_cast<int>(AddressingStyle::kAuto),
+                           /*options=*/kAddressingStyles,
+                           /*context=*/PGC_SUSET,
+                           /*flags=*/0,
+                           /*check_hook=*/nullptr,
+                           /*assign_hook=*/AssignEnum,
+                           /*show_hook=*/nullptr);
+  DefineCustomStringVariable("neon_s3.files_table",
+                             "Table of the files' metadata, looked up along the search_path.", nullptr,
+                             /*valueAddr=*/&settings.files_table,
+                             /*bootValue=*/"s3_files",
+                             /*context=*/PGC_USERSET,
+                             /*flags=*/0,
+                             /*check_hook=*/nullptr,
+                             /*assign_hook=*/nullptr,
+                             /*show_hook=*/nullptr);
+  DefineSeconds("neon_s3.expires_in", "How long a presigned URL is good for by default.",
+                &settings.expires_in, 300, PGC_USERSET);
+  DefineSeconds("neon_s3.max_expires_in",
+                "Longest expiry that roles without superuser may ask for.",
+                &settings.max_expires_in, 604800, PGC_SUSET);
+#if PG_VERSION_NUM >= 150000
+  MarkGUCPrefixReserved("neon_s3");
+#endif
+}
+
+}  // namespace neon_s3

@@ -1,0 +1,32 @@
+// The settings neon_s3.*, all of them.
+#pragma once
+
+#include <cstdint>
+
+#include "core/endpoint.h"
+#include "core/sigv4.h"
+
+namespace neon_s3 {
+
+// Owned by PostgreSQL's settings machinery. The texts were valid UTF-8 or ASCII when they were set,
+// and are never null.
+struct Settings {
+  char* region;
+  char* bucket;
+  char* endpoint;
+  char* public_endpoint;
+  char* files_table;
+  int addressing_style;  // an AddressingStyle
+  int expires_in;        // seconds
+  int max_expires_in;    // seconds
+  std::uint64_t generation;  // another one whenever region, bucket, endpoints or style change
+};
+
+const Settings& CurrentSettings();
+
+// The static credentials; views are good until settings change. An empty key id or secret: none set.
+Credentials StaticCredentials();
+
+void DefineSettings();
+
+}  // namespace neon_s3

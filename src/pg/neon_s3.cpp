@@ -1,0 +1,12 @@
+// Module magic and load time. No library is started here: the postmaster may be the one who loads.
+#include "pg/guc.h"
+#include "pg/pg.h"
+
+extern "C" {
+#pragma GCC visibility push(default)
+PG_MODULE_MAGIC;
+void _PG_init(void);
+#pragma GCC visibility pop
+}
+
+void _PG_init(void) { neon_s3::DefineSettings(); }
