@@ -172,7 +172,7 @@ update_packages() { apt-get -q update || echo "some package sources did not answ
 # A new postgresql-N would create and start a cluster of its own; nobody asked for that.
 install_packages() { # PKG...
   local conf=/etc/postgresql-common/createcluster.d
-  export DEBIAN_FRONTEND=noninteractive
+  export DEBIAN_FRONTEND=noninteractive LC_ALL=C
   # shellcheck disable=SC2064
   trap "rm -f $conf/neon_s3.conf; rmdir $conf 2>/dev/null || true" EXIT
   trap 'exit 130' INT
@@ -186,12 +186,34 @@ install_packages() { # PKG...
     -o Dpkg::Options::=--force-confold "$@"
 }
 
+# Keeps the log, and says every few seconds how far apt has come.
+follow_apt() { # LOG
+  local line step='' total=0 last=$SECONDS
+  local -A steps=()
+  while IFS= read -r line; do
+    printf '%s\n' "$line" >>"$1"
+    case $line in
+      *' newly installed, '*) total=$(sed -E 's/.* ([0-9]+) newly installed.*/\1/' <<<"$line") ;;
+      Get:*) step=downloading ;;
+      'Unpacking '*) step=unpacking ;;
+      'Setting up '*) step='setting up' ;;
+      *) continue ;;
+    esac
+    ((total)) || continue
+    steps[$step]=$((${steps[$step]:-0} + 1))
+    ((SECONDS - last >= 5)) || continue
+    last=$SECONDS
+    say "$step ${steps[$step]} of $total packages, with what they depend on"
+  done
+}
+
 with_apt_lock() { # FUNCTION [ARG]...
   local log status=0
   log=$(mktemp)
   # A directory can be locked as well as a file, and needs no cleaning up.
   as_root flock /etc/apt bash -c \
-    "$(declare -f update_packages install_packages); \"\$@\"" _ "$@" >"$log" 2>&1 </dev/null || status=$?
+    "$(declare -f update_packages install_packages); \"\$@\"" _ "$@" </dev/null 2>&1 |
+    follow_apt "$log" || status=$?
   ((status == 0)) || tail -n 60 "$log" >&2
   rm -f "$log"
   return "$status"

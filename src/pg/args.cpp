@@ -9,6 +9,7 @@ extern "C" {
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 }
@@ -32,9 +33,10 @@ std::string_view ToUtf8(const JsonbValue& value) {
   pg_unreachable();
 }
 
-[[noreturn]] void RefuseExpiry(const char* reason, const char* hint) {
-  ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("expires_in %s", reason),
-                  errhint("%s", hint)));
+[[noreturn]] void RefuseExpiry(Interval* interval, const char* reason, const char* hint) {
+  const char* text = DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(interval)));
+  ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                  errmsg("expires_in \"%s\" %s", text, reason), errhint("%s", hint)));
   pg_unreachable();
 }
 
@@ -44,20 +46,22 @@ __int128 ToMicroseconds(const Interval& interval) {
   return days * USECS_PER_DAY + interval.time;
 }
 
-std::int64_t CheckedExpiry(const Interval& interval) {
-  const __int128 micros = ToMicroseconds(interval);
+std::int64_t CheckedExpiry(Interval* interval) {
+  const __int128 micros = ToMicroseconds(*interval);
   if (micros < kMinExpiry * USECS_PER_SEC || micros > kMaxExpiry * USECS_PER_SEC) {
-    RefuseExpiry("is out of range", "A presigned URL is good for 1 second to 7 days.");
+    RefuseExpiry(interval, "is out of range", "A presigned URL is good for 1 second to 7 days.");
   }
   if (micros % USECS_PER_SEC != 0) {
-    RefuseExpiry("has a fraction of a second", "Signature Version 4 counts in whole seconds.");
+    RefuseExpiry(interval, "has a fraction of a second", "Signature Version 4 counts in whole seconds.");
   }
   const auto seconds = static_cast<std::int64_t>(micros / USECS_PER_SEC);
   if (seconds > CurrentSettings().max_expires_in && !superuser()) {
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                     errmsg("expires_in of %lld seconds is more than neon_s3.max_expires_in",
                            static_cast<long long>(seconds)),
-                    errdetail("The ceiling is %d seconds.", CurrentSettings().max_expires_in)));
+                    errdetail("The ceiling for roles without superuser is %d seconds.",
+                              CurrentSettings().max_expires_in),
+                    errhint("Ask for less, or leave expires_in out.")));
   }
   return seconds;
 }
@@ -118,7 +122,7 @@ FieldArgs ArgReader::Fields(const char* name) {
 std::int64_t ArgReader::ExpiresIn() {
   const int n = Next();
   if (fcinfo_->args[n].isnull) return DefaultExpiry();
-  return CheckedExpiry(*DatumGetIntervalP(fcinfo_->args[n].value));
+  return CheckedExpiry(DatumGetIntervalP(fcinfo_->args[n].value));
 }
 
 TimestampTz ArgReader::SignedAt() {

@@ -1,0 +1,74 @@
+#include "core/endpoint.h"
+
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+
+namespace neon_s3 {
+namespace {
+
+const Endpoint kHttps{"https", "s3.example.com", "", ""};
+const Endpoint kHttp{"http", "s3.example.com", "8080", "/base"};
+
+std::string Show(const Address& address) {
+  return address.scheme + "://" + address.host + "|" + address.path_prefix;
+}
+
+TEST(AwsEndpoint, IsRegionalInEveryPartition) {
+  EXPECT_EQ(AwsEndpoint("us-east-1").host, "s3.us-east-1.amazonaws.com");
+  EXPECT_EQ(AwsEndpoint("eu-central-1").host, "s3.eu-central-1.amazonaws.com");
+  EXPECT_EQ(AwsEndpoint("cn-north-1").host, "s3.cn-north-1.amazonaws.com.cn");
+  EXPECT_EQ(AwsEndpoint("us-gov-west-1").host, "s3.us-gov-west-1.amazonaws.com");
+  EXPECT_EQ(AwsEndpoint("us-iso-east-1").host, "s3.us-iso-east-1.c2s.ic.gov");
+  EXPECT_EQ(AwsEndpoint("us-isob-east-1").host, "s3.us-isob-east-1.sc2s.sgov.gov");
+  EXPECT_EQ(AwsEndpoint("eusc-de-east-1").host, "s3.eusc-de-east-1.amazonaws.eu");
+}
+
+TEST(ResolveAddress, FollowsTheStyle) {
+  const auto show = [](const Endpoint& endpoint, AddressingStyle style, const char* bucket) {
+    return Show(ResolveAddress(endpoint, style, bucket));
+  };
+  const Endpoint aws = AwsEndpoint("eu-west-1");
+  EXPECT_EQ(show(aws, AddressingStyle::kAuto, "photos"), "https://photos.s3.eu-west-1.amazonaws.com|");
+  EXPECT_EQ(show(aws, AddressingStyle::kAuto, "my.photos"), "https://s3.eu-west-1.amazonaws.com|/my.photos");
+  EXPECT_EQ(show(aws, AddressingStyle::kAuto, "My_Photos"), "https://s3.eu-west-1.amazonaws.com|/My_Photos");
+  EXPECT_EQ(show(aws, AddressingStyle::kPath, "photos"), "https://s3.eu-west-1.amazonaws.com|/photos");
+  EXPECT_EQ(show(kHttp, AddressingStyle::kAuto, "photos"), "http://s3.example.com:8080|/base/photos");
+  EXPECT_EQ(show(kHttps, AddressingStyle::kVirtual, "photos"), "https://photos.s3.example.com|");
+  EXPECT_EQ(show(kHttp, AddressingStyle::kVirtual, "my.photos"), "http://my.photos.s3.example.com:8080|/base");
+}
+
+TEST(ResolveAddress, RefusesAVirtualHostThatCannotBe) {
+  const auto resolve = [](const Endpoint& endpoint, const char* bucket) {
+    ResolveAddress(endpoint, AddressingStyle::kVirtual, bucket);
+  };
+  EXPECT_THROW(resolve(kHttps, "my.photos"), Error);
+  EXPECT_THROW(resolve(kHttps, "My_Photos"), Error);
+  EXPECT_THROW(resolve(kHttp, "My_Photos"), Error);
+  EXPECT_THROW(resolve(kHttp, "a..b"), Error);
+  EXPECT_THROW(resolve({"http", "127.0.0.1", "9000", ""}, "photos"), Error);
+  EXPECT_THROW(resolve({"http", "[::1]", "9000", ""}, "photos"), Error);
+}
+
+TEST(ValidateBucketName, TakesS3sNamesAndLegacyOnes) {
+  for (const char* name : {"abc", "my.bucket.name", "0numeric1", "My_Legacy.Bucket-", "1.2.3.4.5", "a..b"}) {
+    EXPECT_NO_THROW(ValidateBucketName(name)) << name;
+  }
+  EXPECT_NO_THROW(ValidateBucketName(std::string(255, 'a')));
+  for (const char* name : {"", "ab", "a/b", "a b", "bucket?", "192.168.5.4", "999.1.1.1", "b\xc3\xbc" "cket"}) {
+    EXPECT_THROW(ValidateBucketName(name), Error) << name;
+  }
+  EXPECT_THROW(ValidateBucketName(std::string(256, 'a')), Error);
+}
+
+TEST(ValidateRegion, TakesNamesThatFitAScopeAndAHost) {
+  for (const char* region : {"us-east-1", "auto", "garage", "default_zone"}) {
+    EXPECT_NO_THROW(ValidateRegion(region)) << region;
+  }
+  for (const char* region : {"", "a/b", "a b", "eu.west", "-a", "a\n"}) {
+    EXPECT_THROW(ValidateRegion(region), Error) << region;
+  }
+}
+
+}  // namespace
+}  // namespace neon_s3
