@@ -1,0 +1,324 @@
+# Helpers of the end-to-end tests: SQL through psql, HTTP through curl, servers of a test's own.
+#
+# The environment (scripts/check sets it) names a running PostgreSQL (PGBIN, PGHOST, PGPORT, PGUSER) and a
+# running S3 server (S3_ENDPOINT, S3_VIRTUAL_ENDPOINT, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY, S3_REGION).
+package NeonS3Test;
+use v5.32;
+use warnings;
+use utf8;
+use Cwd qw(abs_path);
+use Encode qw(decode encode);
+use Exporter qw(import);
+use File::Basename qw(dirname);
+use File::Path qw(remove_tree);
+use File::Temp ();
+use IPC::Open3 qw(open3);
+use JSON::PP ();
+use Test::More;
+
+our @EXPORT = qw(lit ident json from_json run_program curl new_bucket s3_keys s3_settings own_server repo_dir
+  refused has_boto3 boto3);
+
+binmode $_, ':encoding(UTF-8)' for Test::More->builder->output, Test::More->builder->failure_output,
+  Test::More->builder->todo_output;
+
+my @cleanups;    # run last to first, however the test ends
+$SIG{$_} = sub { exit 1 } for qw(HUP INT TERM);
+
+END {
+  my $status = $?;
+  (pop @cleanups)->() while @cleanups;
+  $? = $status;
+}
+
+sub repo_dir { return dirname(dirname(dirname(abs_path(__FILE__)))) }
+
+sub need {
+  my @missing = grep { !length($ENV{$_} // '') } @_;
+  die "not set: @missing (scripts/check sets them; so do the env files of scripts/pg and scripts/rgw)\n"
+    if @missing;
+}
+
+# ---------------------------------------------------------------- programs
+
+# All texts are characters; what cannot be decoded stays as bytes. (exit code, stdout, stderr)
+sub run_program {
+  my ($command, $input, $env) = @_;
+  local @ENV{ keys %{ $env // {} } } = values %{ $env // {} };
+  delete local $ENV{PGPASSWORD} if defined $env && !defined $env->{PGPASSWORD};
+  my @files = map { File::Temp->new } 1 .. 3;
+  binmode $_ for @files;
+  print { $files[0] } encode('UTF-8', $input // '');
+  $files[0]->flush;
+  seek $files[0], 0, 0;
+  my @redirections = ('<&' . fileno($files[0]), map { '>&' . fileno($_) } @files[ 1, 2 ]);
+  my $pid = open3(@redirections, map { encode('UTF-8', $_) } @$command);
+  waitpid $pid, 0;
+  my $status = $? >> 8 || $? & 127;
+  return ($status, map { slurp($_->filename) } @files[ 1, 2 ]);
+}
+
+sub slurp {
+  my ($name) = @_;
+  open my $file, '<:raw', $name or die "$name: $!";
+  local $/;
+  my $bytes = <$file> // '';
+  return eval { decode('UTF-8', "$bytes", Encode::FB_CROAK) } // $bytes;
+}
+
+# ---------------------------------------------------------------- SQL
+
+# A literal; a JSON object for a hash.
+sub lit {
+  my ($value) = @_;
+  return 'NULL' if !defined $value;
+  $value = json($value) if ref $value;
+  $value =~ s/'/''/g;
+  return $value =~ s/\\/\\\\/g ? "E'$value'" : "'$value'";
+}
+
+sub ident { return '"' . $_[0] =~ s/"/""/gr . '"' }
+
+my $json = JSON::PP->new->canonical->allow_nonref;
+sub json { return $json->encode($_[0]) }
+sub from_json { return $json->decode($_[0]) }
+
+# A PostgreSQL to connect to: the one of the environment, or one of own_server().
+sub server {
+  my ($class) = @_;
+  need(qw(PGBIN PGHOST PGPORT PGUSER));
+  return bless { bin => $ENV{PGBIN}, env => { PGDATABASE => 'postgres', PGCLIENTENCODING => 'UTF8' } }, $class;
+}
+
+# The same server, with another database or more environment.
+sub with {
+  my ($self, %env) = @_;
+  return bless { %$self, env => { %{ $self->{env} }, %env } }, ref $self;
+}
+
+# A new database, dropped at the end.
+sub new_database {
+  my ($self, $name, %options) = @_;
+  $name //= 'neon_s3_t_' . $$;
+  $self->do('DROP DATABASE IF EXISTS ' . ident($name) . ' WITH (FORCE);',
+    'CREATE DATABASE ' . ident($name) . ($options{encoding}
+      ? " ENCODING '$options{encoding}' LOCALE 'C' TEMPLATE template0;" : ';'));
+  push @cleanups, sub { $self->try('DROP DATABASE IF EXISTS ' . ident($name) . ' WITH (FORCE);') };
+  return $self->with(PGDATABASE => $name);
+}
+
+# Roles that exist while the test runs; drop their databases first.
+sub new_role {
+  my ($self, $name, $options) = @_;
+  $self->do("DROP ROLE IF EXISTS " . ident($name) . ';', "CREATE ROLE " . ident($name) . ' ' . ($options // '') . ';');
+  push @cleanups, sub { $self->try('DROP ROLE IF EXISTS ' . ident($name) . ';') };
+  return $name;
+}
+
+sub on_end { my ($self, $cleanup) = @_; push @cleanups, $cleanup }
+
+sub psql {
+  my ($self, $script, @arguments) = @_;
+  return run_program([ "$self->{bin}/psql", '-X', '-q', '-A', '-t', '-F', "\x1f", '-R', "\x1e", @arguments ],
+    $script, $self->{env});
+}
+
+# One session; each of @statements (complete, with ';') succeeds or the test dies. The rows of all of them,
+# as lists of texts; SQL NULL is ''.
+sub rows {
+  my ($self, @statements) = @_;
+  my ($status, $out, $err) = $self->psql(join("\n", @statements), '-v', 'ON_ERROR_STOP=1');
+  die "psql failed: $err\nin: " . substr(join("\n", @statements), 0, 2000) . "\n" if $status;
+  return map { [ split /\x1f/, $_, -1 ] } split /[\x1e\n]/, $out =~ s/[\x1e\n]\z//r;
+}
+
+sub do { my ($self, @statements) = @_; $self->rows(@statements); return }
+
+sub row { my @rows = rows(@_); return @{ $rows[-1] // [] } }
+
+sub value { return (row(@_))[0] }
+
+# One session; each of @statements may fail, and the session goes on. For each: {sql, out, state ('00000'
+# for success), message, detail, hint, notices (all that psql said)}.
+sub try {
+  my ($self, @statements) = @_;
+  my $mark = "\x02mark";
+  my $script = "\\set VERBOSITY verbose\n";
+  for my $sql (@statements) {
+    $script .= "$sql\n\\warn '$mark'\n\\echo '$mark' :SQLSTATE\n";
+  }
+  my ($status, $out, $err) = $self->psql($script);
+  my @out = split /\Q$mark\E (\w{5})\n/, $out;
+  my @err = split /\Q$mark\E\n/, $err;
+  my @results;
+  for my $sql (@statements) {
+    my ($text, $state) = (shift @out, shift @out);
+    my $said = shift @err // '';
+    my %result = (sql => $sql, out => ($text // '') =~ s/[\x1e\n]\z//r, state => $state // 'lost', notices => $said);
+    my $end = qr/(?=\n[A-Z ]+(?: \d+)?:|\n?\z)/;
+    ($result{message}) = $said =~ /(?:ERROR|FATAL):  \w{5}: (.*?)$end/s;
+    ($result{detail}) = $said =~ /^DETAIL:  (.*?)$end/sm;
+    ($result{hint}) = $said =~ /^HINT:  (.*?)$end/sm;
+    push @results, \%result;
+  }
+  return wantarray ? @results : $results[-1];
+}
+
+# Tests that a result of try() was refused with $state; $expect may name patterns: message, hint, not.
+sub refused {
+  my ($result, $state, $name, %expect) = @_;
+  local $Test::Builder::Level = $Test::Builder::Level + 1;
+  my @wrong;
+  push @wrong, "SQLSTATE $result->{state}" if $result->{state} ne $state;
+  for my $part (qw(message hint detail)) {
+    push @wrong, "$part: " . ($result->{$part} // 'none')
+      if exists $expect{$part} && ($result->{$part} // '') !~ $expect{$part};
+  }
+  push @wrong, 'it says what it must not' if exists $expect{not} && $result->{notices} =~ $expect{not};
+  ok !@wrong, $name;
+  diag "$result->{sql}\n  expected $state" . join('', map { "\n  got $_" } @wrong) . "\n$result->{notices}$result->{out}"
+    if @wrong;
+}
+
+# ---------------------------------------------------------------- a server of the test's own
+
+# options: conf (text of settings), preload. Cleaned up at the end.
+sub own_server {
+  my (%options) = @_;
+  my $base = $ENV{NEON_S3_PG_DIR} ? dirname($ENV{NEON_S3_PG_DIR}) : '/tmp';
+  my $dir = File::Temp::tempdir('neon_s3-t.XXXXXX', DIR => $base);
+  chmod 0711, $dir;
+  my $self = bless { dir => $dir }, __PACKAGE__;
+  push @cleanups, sub { $self->control('stop') if -e "$dir/pg/env"; remove_tree($dir) };
+
+  my $conf = "$dir/more.conf";
+  open my $file, '>:encoding(UTF-8)', $conf or die "$conf: $!";
+  chmod 0600, $conf;
+  print $file $options{conf} // '';
+  close $file;
+  $self->control('create', ($options{preload} ? '--preload' : ()), '--conf', $conf, '--source', repo_dir());
+  unlink $conf;
+  $self->control('start');
+  my %env = map { /^(\w+)=(.*)$/ ? ($1 => $2) : () } split /\n/, slurp("$dir/pg/env");
+  $self->{bin} = $env{PGBIN};
+  $self->{env} = { %env, PGCLIENTENCODING => 'UTF8' };
+  return $self;
+}
+
+sub control {
+  my ($self, $command, @arguments) = @_;
+  my ($status, $out, $err) = run_program([ repo_dir() . '/scripts/pg', $command, "$self->{dir}/pg", @arguments ]);
+  die "scripts/pg $command failed: $out$err" if $status;
+}
+
+# More settings for postgresql.conf: the file keeps its owner and its mode.
+sub append_conf {
+  my ($self, $text) = @_;
+  open my $file, '>>:encoding(UTF-8)', "$self->{env}{PGDATA}/postgresql.conf" or die "postgresql.conf: $!";
+  print $file "$text\n";
+  close $file;
+}
+
+# Reloads the configuration; returns once the postmaster has read it.
+sub reload {
+  my ($self) = @_;
+  my $loaded = $self->value('SELECT pg_conf_load_time();');
+  $self->do('SELECT pg_reload_conf();');
+  for (1 .. 5000) {
+    return if $self->value('SELECT pg_conf_load_time();') ne $loaded;
+  }
+  die "the server does not reload its configuration";
+}
+
+sub log_text { my ($self) = @_; return slurp("$self->{dir}/pg/log/postgresql.log") }
+
+# ---------------------------------------------------------------- S3
+
+my @s3_variables = qw(S3_ENDPOINT S3_VIRTUAL_ENDPOINT S3_ACCESS_KEY_ID S3_SECRET_ACCESS_KEY S3_REGION);
+
+# SET statements for the S3 server of the environment, for a superuser's session.
+sub s3_settings {
+  my ($bucket, %more) = @_;
+  need(@s3_variables);
+  my %settings = (access_key_id => $ENV{S3_ACCESS_KEY_ID}, secret_access_key => $ENV{S3_SECRET_ACCESS_KEY},
+    region => $ENV{S3_REGION}, endpoint => $ENV{S3_ENDPOINT}, bucket => $bucket // '', %more);
+  return map { "SET neon_s3.$_ = " . lit($settings{$_}) . ';' } sort keys %settings;
+}
+
+# {status, body, headers (lower-case name => value)}. options: headers (hash), body (characters), and
+# arguments (of curl's).
+sub curl {
+  my ($method, $url, %options) = @_;
+  my ($sent, $body, $head) = map { File::Temp->new } 1 .. 3;
+  binmode $sent;
+  print $sent encode('UTF-8', $options{body} // '');
+  $sent->flush;
+  my @arguments = map { ('-H', length $options{headers}{$_} ? "$_: $options{headers}{$_}" : "$_;") }
+    sort keys %{ $options{headers} // {} };
+  push @arguments, $method eq 'HEAD' ? '--head' : ('-X', $method);
+  push @arguments, '-T', $sent->filename if defined $options{body};
+  my ($status, $code, $err) = run_program(
+    [ qw(curl -q -sS --globoff --path-as-is --max-time 60 --noproxy *), '-o', $body->filename, '-D', $head->filename,
+      '-w', '%{http_code}', @arguments, @{ $options{arguments} // [] }, $url ], $options{input});
+  diag "curl: $err" if $status;
+  my %headers = map { /^([^:\s]+):\s*(.*?)\s*$/ ? (lc $1 => $2) : () } split /\n/, slurp($head->filename);
+  return { status => $code, body => slurp($body->filename), headers => \%headers };
+}
+
+# Requests of the tests' own to the S3 server; curl signs them. The credentials go through standard input:
+# arguments show in the process list. (curl 7.88 leaves out the hash where there is no payload.)
+sub signed_curl {
+  my ($method, $path) = @_;
+  return curl($method, $ENV{S3_ENDPOINT} . $path,
+    headers => { 'x-amz-content-sha256' => 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' },
+    arguments => [ '--aws-sigv4', "aws:amz:$ENV{S3_REGION}:s3", '--config', '-' ],
+    input => qq(user = "$ENV{S3_ACCESS_KEY_ID}:$ENV{S3_SECRET_ACCESS_KEY}"\n));
+}
+
+# A new bucket, emptied and removed at the end.
+sub new_bucket {
+  my ($name) = @_;
+  need(@s3_variables);
+  $name //= 'neon-s3-t-' . $$;
+  my $reply = signed_curl('PUT', "/$name");
+  die "no bucket: HTTP $reply->{status} $reply->{body}" if $reply->{status} ne '200';
+  push @cleanups, sub {
+    signed_curl('DELETE', "/$name/$_") for map { s/([^A-Za-z0-9\-_.~\/])/sprintf '%%%02X', ord $1/gerx } map { encode('UTF-8', $_) } s3_keys($name);
+    my $gone = signed_curl('DELETE', "/$name");
+    diag "bucket $name is left: HTTP $gone->{status}" if $gone->{status} ne '204';
+  };
+  return $name;
+}
+
+# The keys of a bucket, as the S3 server lists them.
+sub s3_keys {
+  my ($bucket) = @_;
+  my $reply = signed_curl('GET', "/$bucket?encoding-type=url&list-type=2");
+  die "no list: HTTP $reply->{status} $reply->{body}" if $reply->{status} ne '200';
+  return map { s/\+/ /g; s/%([0-9A-Fa-f]{2})/chr hex $1/ge; decode('UTF-8', $_) }
+    $reply->{body} =~ m{<Key>([^<]*)</Key>}g;
+}
+
+# ---------------------------------------------------------------- boto3, an independent client
+
+sub has_boto3 { return (run_program([ '/usr/bin/python3', '-c', 'import boto3' ]))[0] == 0 }
+
+# Runs a Python program with `s3`, a client for the S3 server of the environment; what it prints is JSON.
+sub boto3 {
+  my ($program, %options) = @_;
+  my $start = <<'PYTHON';
+import json, os, sys
+import boto3
+from botocore.config import Config
+def client(endpoint=os.environ['S3_ENDPOINT'], style='path', region=os.environ['S3_REGION']):
+    return boto3.client('s3', region_name=region, endpoint_url=endpoint,
+        aws_access_key_id=os.environ['S3_ACCESS_KEY_ID'], aws_secret_access_key=os.environ['S3_SECRET_ACCESS_KEY'],
+        config=Config(signature_version='s3v4', s3={'addressing_style': style}, proxies={}))
+s3 = client()
+PYTHON
+  my ($status, $out, $err) = run_program([ '/usr/bin/python3', '-' ], $start . $program, { PYTHONIOENCODING => 'utf-8' });
+  die "python3 failed: $err" if $status;
+  return from_json($out);
+}
+
+1;
