@@ -7,8 +7,8 @@ REGRESS = extension presign settings upload
 
 # Debian's PGXS tracks no dependencies on headers, so the compiler does. PostgreSQL 15's headers say
 # "register", which C++17 dropped.
-PG_CPPFLAGS = -Isrc -MMD
-PG_CXXFLAGS = -std=c++17 -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter -Wno-register
+PG_CPPFLAGS = -Isrc
+PG_CXXFLAGS = -std=c++17 -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter -Wno-register -MMD
 SHLIB_LINK = -lcurl -lcrypto -lstdc++
 EXTRA_CLEAN = $(OBJS:.o=.d) $(OBJS:.o=.bc)
 
@@ -16,7 +16,7 @@ PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
-# PGXS leaves PG_CXXFLAGS out of the bitcode.
-COMPILE.cxx.bc += $(PG_CXXFLAGS)
+# PGXS leaves PG_CXXFLAGS out of the bitcode, whose dependency files would overwrite the objects'.
+COMPILE.cxx.bc += $(filter-out -MMD,$(PG_CXXFLAGS))
 
 -include $(OBJS:.o=.d)

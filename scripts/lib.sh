@@ -61,12 +61,14 @@ free_port() {
   die "no free loopback port between 20000 and 31999"
 }
 
-# Runs a long command so that a signal sent to this script alone is acted on at once.
-# on_signals passes it on.
+# Runs a long command so that a signal sent to this script alone is acted on at once: in the
+# background, as a process group of its own, which leave() ends.
 attended=
 attend() {
   local status=0
-  "$@" &
+  set -m
+  "$@" </dev/null &
+  set +m
   attended=$!
   wait "$attended" || status=$?
   attended=
@@ -86,8 +88,8 @@ leave() { # CLEANUP
   local status=$?
   trap - EXIT
   trap '' HUP INT TERM
-  if [[ -n $attended ]] && kill "$attended" 2>/dev/null; then
-    wait "$attended" || true
+  if [[ -n $attended ]] && kill -TERM -- "-$attended" 2>/dev/null; then
+    wait "$attended" 2>/dev/null || true
   fi
   "$1" || true
   exit "$status"

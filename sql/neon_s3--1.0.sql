@@ -55,6 +55,37 @@ AS 'MODULE_PATHNAME', 'neon_s3_presign' LANGUAGE C VOLATILE PARALLEL SAFE;
 COMMENT ON FUNCTION s3_presign(text, text, interval, text, text, jsonb, jsonb, timestamptz) IS
 'Presigned URL (AWS Signature Version 4) for any method (GET, HEAD, PUT, POST, DELETE) and operation. With a NULL key and a query, such as {"list-type": "2"}, the URL addresses the bucket itself; with a NULL key alone the result is NULL.';
 
+CREATE FUNCTION s3_presign_explain(
+  method text, key text, expires_in interval DEFAULT NULL,
+  bucket text DEFAULT NULL, server text DEFAULT NULL, query jsonb DEFAULT NULL, headers jsonb DEFAULT NULL,
+  signed_at timestamptz DEFAULT clock_timestamp(),
+  OUT url text, OUT canonical_request text, OUT string_to_sign text, OUT credential_scope text, OUT signature text)
+AS 'MODULE_PATHNAME', 'neon_s3_presign_explain' LANGUAGE C VOLATILE PARALLEL SAFE;
+
+COMMENT ON FUNCTION s3_presign_explain(text, text, interval, text, text, jsonb, jsonb, timestamptz) IS
+'What s3_presign signs, stage by stage, to be compared line by line with the CanonicalRequest and StringToSign of a server''s SignatureDoesNotMatch answer. Holds no key material, but the URL is as good as any.';
+
+CREATE FUNCTION s3_presign_upload_part(
+  key text, upload_id text, part_number integer, expires_in interval DEFAULT NULL,
+  bucket text DEFAULT NULL, server text DEFAULT NULL, query jsonb DEFAULT NULL, headers jsonb DEFAULT NULL,
+  signed_at timestamptz DEFAULT clock_timestamp())
+RETURNS text
+AS 'MODULE_PATHNAME', 'neon_s3_presign_upload_part' LANGUAGE C VOLATILE PARALLEL SAFE;
+
+COMMENT ON FUNCTION s3_presign_upload_part(text, text, integer, interval, text, text, jsonb, jsonb, timestamptz) IS
+'Presigned URL (AWS Signature Version 4) that uploads one part, 1 to 10000, of a multipart upload with PUT. NULL for a NULL key, upload_id or part_number.';
+
+CREATE FUNCTION s3_presign_post(
+  key text, expires_in interval DEFAULT NULL, content_type text DEFAULT NULL,
+  min_length bigint DEFAULT NULL, max_length bigint DEFAULT NULL,
+  fields jsonb DEFAULT NULL, conditions jsonb DEFAULT NULL, bucket text DEFAULT NULL, server text DEFAULT NULL,
+  signed_at timestamptz DEFAULT clock_timestamp(),
+  OUT url text, OUT fields jsonb)
+AS 'MODULE_PATHNAME', 'neon_s3_presign_post' LANGUAGE C VOLATILE PARALLEL SAFE;
+
+COMMENT ON FUNCTION s3_presign_post(text, interval, text, bigint, bigint, jsonb, jsonb, text, text, timestamptz) IS
+'A signed POST policy, for uploads from an HTML form: the form''s action, and all of its fields but the file, which comes last. A key that ends in ${filename} takes the name of the client''s file. content_type and fields become fields and exact conditions; min_length and max_length (bytes) limit the file; conditions are POST policy conditions to add. What contradicts itself is an error. NULL for a NULL key.';
+
 CREATE FUNCTION s3_public_url(key text, bucket text DEFAULT NULL, server text DEFAULT NULL)
 RETURNS text
 AS 'MODULE_PATHNAME', 'neon_s3_public_url' LANGUAGE C STABLE PARALLEL SAFE;
@@ -171,5 +202,8 @@ REVOKE EXECUTE ON FUNCTION
   s3_presign_head(text, interval, text, text, text, jsonb, jsonb, timestamptz),
   s3_presign_delete(text, interval, text, text, text, jsonb, jsonb, timestamptz),
   s3_presign(text, text, interval, text, text, jsonb, jsonb, timestamptz),
+  s3_presign_explain(text, text, interval, text, text, jsonb, jsonb, timestamptz),
+  s3_presign_upload_part(text, text, integer, interval, text, text, jsonb, jsonb, timestamptz),
+  s3_presign_post(text, interval, text, bigint, bigint, jsonb, jsonb, text, text, timestamptz),
   s3_presign_upload(text, text, interval, text, bigint, bytea, boolean, text, text)
 FROM PUBLIC;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/text.h"
 
 namespace neon_s3 {
 namespace {
@@ -22,10 +23,6 @@ constexpr Partition kPartitions[] = {
 bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsAlnum(char c) { return IsLower(c) || IsDigit(c) || (c >= 'A' && c <= 'Z'); }
-
-bool StartsWith(std::string_view text, std::string_view prefix) {
-  return text.substr(0, prefix.size()) == prefix;
-}
 
 bool IsIpv4(std::string_view text) {
   return std::count(text.begin(), text.end(), '.') == 3 &&
@@ -68,9 +65,7 @@ bool UsesVirtualHost(const Endpoint& endpoint, AddressingStyle style, std::strin
 
 bool Endpoint::is_aws() const {
   return std::any_of(std::begin(kPartitions), std::end(kPartitions), [this](const Partition& partition) {
-    const std::string suffix = "." + std::string(partition.dns_suffix);
-    return host.size() > suffix.size() &&
-           host.compare(host.size() - suffix.size(), suffix.size(), suffix) == 0;
+    return EndsWith(host, "." + std::string(partition.dns_suffix));
   });
 }
 

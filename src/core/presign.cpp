@@ -5,11 +5,10 @@
 
 #include "core/encoding.h"
 #include "core/error.h"
+#include "core/text.h"
 
 namespace neon_s3 {
 namespace {
-
-constexpr std::string_view kService = "s3";
 
 // Parameters (and, in lower case, headers) that only the signer sets.
 constexpr std::string_view kReserved[] = {
@@ -17,23 +16,8 @@ constexpr std::string_view kReserved[] = {
     "x-amz-signedheaders", "x-amz-signature",  "x-amz-security-token",
 };
 
-std::string LowerCase(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
-
 bool IsReserved(std::string_view lower_name) {
   return std::find(std::begin(kReserved), std::end(kReserved), lower_name) != std::end(kReserved);
-}
-
-// RFC 9110 section 5.6.2.
-bool IsToken(std::string_view text) {
-  constexpr std::string_view kTokenChars =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~";
-  return !text.empty() && text.find_first_not_of(kTokenChars) == std::string_view::npos;
 }
 
 [[noreturn]] void RefuseReserved(const char* what, std::string_view name) {
@@ -64,7 +48,7 @@ void AddQueryParameter(std::string_view name, std::string_view value, QueryParam
   const std::string lower = LowerCase(name);
   if (name.empty()) throw Error(ErrorCode::kBadArgument, "query parameter has an empty name");
   if (IsReserved(lower)) RefuseReserved("query parameter", name);
-  if (lower.compare(0, 9, "response-") == 0 && HasControls(value)) {
+  if (StartsWith(lower, "response-") && HasControls(value)) {
     throw Error(ErrorCode::kBadArgument,
                 "query parameter \"" + std::string(name) + "\" has control characters");
   }
@@ -125,7 +109,7 @@ void Presigner::AddSignatureParameters(const PresignRequest& request, const Cred
 PresignedUrl Presigner::Presign(const PresignRequest& request, const Credentials& credentials) {
   const UtcTime time(request.signed_at);
   scope_.clear();
-  AppendCredentialScope(time, request.region, kService, &scope_);
+  AppendCredentialScope(time, request.region, kS3Service, &scope_);
   headers_.Add("host", request.address->host);
   headers_.SortByName();
 
@@ -146,7 +130,7 @@ PresignedUrl Presigner::Presign(const PresignRequest& request, const Credentials
   AppendStringToSign(time, scope_, sha256_.Digest(canonical_request_), &string_to_sign_);
 
   HmacSha256Key& signing_key = signing_keys_.Get(sha256_, credentials.secret_access_key, time.date(),
-                                                 request.region, kService);
+                                                 request.region, kS3Service);
   signature_.clear();
   AppendSignature(signing_key, string_to_sign_, &signature_);
   url_.append("&X-Amz-Signature=").append(signature_);

@@ -58,6 +58,10 @@ class Presigner {
 
   PresignedUrl Presign(const PresignRequest& request, const Credentials& credentials);
 
+  // For what is signed in another way with the same keys.
+  Sha256& sha256() { return sha256_; }
+  SigningKeyCache& signing_keys() { return signing_keys_; }
+
  private:
   void AddSignatureParameters(const PresignRequest& request, const Credentials& credentials,
                               const UtcTime& time);

@@ -7,11 +7,10 @@
 
 #include "core/encoding.h"
 #include "core/error.h"
+#include "core/text.h"
 
 namespace neon_s3 {
 namespace {
-
-char ToLower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 void AppendCollapsed(std::string_view value, std::string* out) {
   const std::size_t start = out->size();

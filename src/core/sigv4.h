@@ -15,6 +15,7 @@
 namespace neon_s3 {
 
 constexpr std::string_view kAlgorithm = "AWS4-HMAC-SHA256";
+constexpr std::string_view kS3Service = "s3";
 constexpr std::string_view kUnsignedPayload = "UNSIGNED-PAYLOAD";
 
 // Views into memory of the caller's. The token is empty where there is none.

@@ -44,4 +44,11 @@ UtcTime::UtcTime(std::int64_t unix_seconds) {
   text_[15] = 'Z';
 }
 
+std::string UtcTime::extended() const {
+  std::string text(timestamp());
+  for (const std::size_t digits : {4, 6}) text.insert(digits + text.size() - 16, "-");
+  for (const std::size_t digits : {11, 13}) text.insert(digits + text.size() - 16, ":");
+  return text;
+}
+
 }  // namespace neon_s3

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace neon_s3 {
@@ -15,6 +16,7 @@ class UtcTime {
 
   std::string_view timestamp() const { return {text_, 16}; }  // YYYYMMDDTHHMMSSZ
   std::string_view date() const { return {text_, 8}; }        // YYYYMMDD
+  std::string extended() const;                               // YYYY-MM-DDTHH:MM:SSZ
 
  private:
   char text_[16];

@@ -9,6 +9,7 @@
 #include "core/encoding.h"
 #include "core/error.h"
 #include "core/object_key.h"
+#include "core/text.h"
 
 namespace neon_s3 {
 namespace {
@@ -68,10 +69,7 @@ Endpoint ParseEndpointUrl(const std::string& url) {
   };
   Endpoint endpoint;
   endpoint.scheme = part(CURLUPART_SCHEME, 0);
-  endpoint.host = part(CURLUPART_HOST, 0);
-  for (char& c : endpoint.host) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
+  endpoint.host = LowerCase(part(CURLUPART_HOST, 0));
   endpoint.port = part(CURLUPART_PORT, CURLU_NO_DEFAULT_PORT);
   const bool known_scheme = endpoint.scheme == "http" || endpoint.scheme == "https";
   const bool has_zone = !part(CURLUPART_ZONEID, 0).empty();

@@ -10,19 +10,13 @@ extern "C" {
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/jsonb.h"
 #include "utils/timestamp.h"
 }
 
 namespace neon_s3 {
 namespace {
 
-std::string_view ToUtf8(const char* bytes, std::size_t size) {
-  const char* utf8 = pg_server_to_any(bytes, static_cast<int>(size), PG_UTF8);
-  return {utf8, utf8 == bytes ? size : std::strlen(utf8)};
-}
-
-std::string_view ToUtf8(const JsonbValue& value) {
+std::string_view JsonText(const JsonbValue& value) {
   return ToUtf8(value.val.string.val, static_cast<std::size_t>(value.val.string.len));
 }
 
@@ -74,6 +68,11 @@ std::int64_t DefaultExpiry() {
 
 }  // namespace
 
+std::string_view ToUtf8(const char* bytes, std::size_t size) {
+  const char* utf8 = pg_server_to_any(bytes, static_cast<int>(size), PG_UTF8);
+  return {utf8, utf8 == bytes ? size : std::strlen(utf8)};
+}
+
 OptionalText ArgReader::Text() {
   const int n = Next();
   if (fcinfo_->args[n].isnull) return std::nullopt;
@@ -94,15 +93,25 @@ std::optional<std::int64_t> ArgReader::BigInt() {
   return DatumGetInt64(fcinfo_->args[n].value);
 }
 
+std::optional<std::int32_t> ArgReader::Integer() {
+  const int n = Next();
+  if (fcinfo_->args[n].isnull) return std::nullopt;
+  return DatumGetInt32(fcinfo_->args[n].value);
+}
+
 bool ArgReader::Boolean(bool if_null) {
   const int n = Next();
   return fcinfo_->args[n].isnull ? if_null : DatumGetBool(fcinfo_->args[n].value);
 }
 
-FieldArgs ArgReader::Fields(const char* name) {
+Jsonb* ArgReader::Json() {
   const int n = Next();
-  if (fcinfo_->args[n].isnull) return {};
-  Jsonb* object = DatumGetJsonbP(fcinfo_->args[n].value);
+  return fcinfo_->args[n].isnull ? nullptr : DatumGetJsonbP(fcinfo_->args[n].value);
+}
+
+FieldArgs ArgReader::Fields(const char* name) {
+  Jsonb* object = Json();
+  if (object == nullptr) return {};
   if (!JB_ROOT_IS_OBJECT(object)) RefuseFields(name);
 
   auto* fields = static_cast<FieldArg*>(palloc((JB_ROOT_COUNT(object) + 1) * sizeof(FieldArg)));
@@ -111,10 +120,10 @@ FieldArgs ArgReader::Fields(const char* name) {
   JsonbIterator* iterator = JsonbIteratorInit(&object->root);
   JsonbIteratorToken token = JsonbIteratorNext(&iterator, &value, true);
   while ((token = JsonbIteratorNext(&iterator, &value, true)) == WJB_KEY) {
-    const std::string_view key = ToUtf8(value);
+    const std::string_view key = JsonText(value);
     token = JsonbIteratorNext(&iterator, &value, true);
     if (token != WJB_VALUE || value.type != jbvString) RefuseFields(name);
-    fields[count++] = {key, ToUtf8(value)};
+    fields[count++] = {key, JsonText(value)};
   }
   return {fields, count};
 }
@@ -149,13 +158,6 @@ std::int64_t ToUnixSeconds(TimestampTz time) {
   std::int64_t seconds = time / USECS_PER_SEC;
   if (time % USECS_PER_SEC < 0) --seconds;
   return seconds + kEpochDifference;
-}
-
-Datum TextDatum(std::string_view utf8) {
-  const int size = static_cast<int>(utf8.size());
-  const char* bytes = pg_any_to_server(utf8.data(), size, PG_UTF8);
-  if (bytes == utf8.data()) return PointerGetDatum(cstring_to_text_with_len(bytes, size));
-  return CStringGetTextDatum(bytes);
 }
 
 }  // namespace neon_s3

@@ -9,11 +9,15 @@
 
 extern "C" {
 #include "datatype/timestamp.h"
+#include "utils/jsonb.h"
 }
 
 namespace neon_s3 {
 
 using OptionalText = std::optional<std::string_view>;
+
+// Bytes of the server's encoding as UTF-8: a view of them where nothing has to be converted.
+std::string_view ToUtf8(const char* bytes, std::size_t size);
 
 struct FieldArg {
   std::string_view name;
@@ -38,9 +42,12 @@ class ArgReader {
   OptionalText Text();
   OptionalText Bytes();
   std::optional<std::int64_t> BigInt();
+  std::optional<std::int32_t> Integer();
   bool Boolean(bool if_null);
   // An object of string -> string; `name` is the argument's.
   FieldArgs Fields(const char* name);
+  // Null where the argument is.
+  Jsonb* Json();
   // Seconds: the argument, else neon_s3.expires_in; 22023 unless whole, and within 1 second, 7 days and
   // (without superuser) neon_s3.max_expires_in.
   std::int64_t ExpiresIn();
@@ -58,8 +65,5 @@ class ArgReader {
 
 // Seconds since 1970, rounded down.
 std::int64_t ToUnixSeconds(TimestampTz time);
-
-// A text result in the server's encoding.
-Datum TextDatum(std::string_view utf8);
 
 }  // namespace neon_s3

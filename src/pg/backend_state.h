@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "core/endpoint.h"
+#include "core/post_policy.h"
 #include "core/presign.h"
 
 namespace neon_s3 {
@@ -27,11 +28,14 @@ class BackendState {
   // The address of `bucket`, or of neon_s3.bucket, for clients: at the public endpoint. kBadArgument
   // where there is no bucket. Valid until the next call.
   const Address& ResolveClientAddress(std::optional<std::string_view> bucket);
+  // Of the address resolved last.
+  const std::string& bucket() const { return bucket_; }
 
   Presigner& presigner() { return presigner_; }
 
-  // For results that outlive the guard; good until the next call that uses it.
+  // For results that outlive the guard; good until the next call that uses them.
   std::string& buffer() { return buffer_; }
+  std::optional<PostPolicy>& post_policy() { return post_policy_; }
 
   // Keeps the last 1000. Valid until the next call.
   const PresignedUpload& Remember(PresignedUpload upload);
@@ -40,6 +44,7 @@ class BackendState {
  private:
   Presigner presigner_;
   std::string buffer_;
+  std::optional<PostPolicy> post_policy_;
   Address address_;
   std::string bucket_;
   std::uint64_t generation_ = 0;  // of the settings that address_ was made from; 0: none yet

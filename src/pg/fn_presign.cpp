@@ -1,8 +1,9 @@
-// s3_presign_get, _put, _head, _delete, s3_presign, s3_public_url.
+// s3_presign_get, _put, _head, _delete, _upload_part, s3_presign, s3_presign_explain, s3_public_url.
 #include "core/content_disposition.h"
 #include "core/object_key.h"
 #include "core/upload_headers.h"
 #include "pg/boundary.h"
+#include "pg/result.h"
 #include "pg/sign.h"
 
 namespace neon_s3 {
@@ -50,6 +51,37 @@ Datum PresignExisting(FunctionCallInfo fcinfo, std::string_view method, bool has
   return TextDatum(url);
 }
 
+void AddPart(std::string_view upload_id, std::int32_t part_number, QueryParameters* query) {
+  if (part_number < 1 || part_number > 10000) {
+    throw Error(ErrorCode::kBadArgument,
+                "part_number " + std::to_string(part_number) + " is not between 1 and 10000");
+  }
+  if (upload_id.empty()) throw Error(ErrorCode::kBadArgument, "upload_id is empty");
+  AddQueryParameter("partNumber", std::to_string(part_number), query);
+  AddQueryParameter("uploadId", upload_id, query);
+}
+
+// s3_presign and s3_presign_explain. False where the result is NULL.
+bool PresignAny(FunctionCallInfo fcinfo, PresignedUrl* presigned) {
+  if (PG_ARGISNULL(0)) return false;
+  ArgReader args(fcinfo);
+  const OptionalText method = args.Text();
+  const OptionalText key = args.Text();
+  const std::int64_t expires_in = args.ExpiresIn();
+  const RequestArgs request = ReadRequest(args);
+  // Only an operation named in the query addresses the bucket itself, so that a NULL that comes out of
+  // a join never turns into the URL of a listing.
+  if (!key && request.query.count == 0) return false;
+
+  Foreign([&] {
+    BackendState& state = BackendState::Get();
+    const std::string_view upper_case = ParseMethod(*method);
+    BeginRequest(state, request.query, request.headers);
+    *presigned = SignRequest(state, {upper_case, key, request.bucket, expires_in, request.signed_at});
+  });
+  return true;
+}
+
 }  // namespace
 }  // namespace neon_s3
 
@@ -85,25 +117,39 @@ NEON_S3_FUNCTION(neon_s3_presign_put) {
   return TextDatum(url);
 }
 
-NEON_S3_FUNCTION(neon_s3_presign) {
-  if (PG_ARGISNULL(0)) PG_RETURN_NULL();
+NEON_S3_FUNCTION(neon_s3_presign_upload_part) {
+  if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
-  const OptionalText method = args.Text();
   const OptionalText key = args.Text();
+  const OptionalText upload_id = args.Text();
+  const std::int32_t part_number = *args.Integer();
   const std::int64_t expires_in = args.ExpiresIn();
   const RequestArgs request = ReadRequest(args);
-  // Only an operation named in the query addresses the bucket itself, so that a NULL that comes out of
-  // a join never turns into the URL of a listing.
-  if (!key && request.query.count == 0) PG_RETURN_NULL();
 
   std::string_view url;
   Foreign([&] {
     BackendState& state = BackendState::Get();
-    const std::string_view upper_case = ParseMethod(*method);
     BeginRequest(state, request.query, request.headers);
-    url = SignRequest(state, {upper_case, key, request.bucket, expires_in, request.signed_at}).url;
+    AddPart(*upload_id, part_number, &state.presigner().query());
+    url = SignRequest(state, {"PUT", key, request.bucket, expires_in, request.signed_at}).url;
   });
   return TextDatum(url);
+}
+
+NEON_S3_FUNCTION(neon_s3_presign) {
+  PresignedUrl presigned;
+  if (!PresignAny(fcinfo, &presigned)) PG_RETURN_NULL();
+  return TextDatum(presigned.url);
+}
+
+NEON_S3_FUNCTION(neon_s3_presign_explain) {
+  PresignedUrl presigned;
+  if (!PresignAny(fcinfo, &presigned)) PG_RETURN_NULL();
+  Datum values[] = {TextDatum(presigned.url), TextDatum(presigned.canonical_request),
+                    TextDatum(presigned.string_to_sign), TextDatum(presigned.credential_scope),
+                    TextDatum(presigned.signature)};
+  bool nulls[lengthof(values)] = {};
+  return RowDatum(fcinfo, values, nulls);
 }
 
 NEON_S3_FUNCTION(neon_s3_public_url) {

@@ -2,13 +2,12 @@
 #include "core/object_key.h"
 #include "core/upload_headers.h"
 #include "pg/boundary.h"
+#include "pg/result.h"
 #include "pg/sign.h"
 
 extern "C" {
-#include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/jsonb.h"
 #include "utils/timestamp.h"
 }
 
@@ -22,34 +21,12 @@ std::string_view RandomUuid() {
   return DatumGetCString(DirectFunctionCall1(uuid_out, uuid));
 }
 
-JsonbValue JsonString(std::string_view utf8) {
-  const text* value = DatumGetTextPP(TextDatum(utf8));
-  JsonbValue json;
-  json.type = jbvString;
-  json.val.string.val = VARDATA_ANY(value);
-  json.val.string.len = static_cast<int>(VARSIZE_ANY_EXHDR(value));
-  return json;
-}
-
 Datum HeadersDatum(const UploadHeaders& headers) {
-  JsonbParseState* state = nullptr;
-  pushJsonbValue(&state, WJB_BEGIN_OBJECT, nullptr);
-  for (const UploadHeaders::Header& header : headers) {
-    JsonbValue name = JsonString(header.name);
-    JsonbValue value = JsonString(header.value);
-    pushJsonbValue(&state, WJB_KEY, &name);
-    pushJsonbValue(&state, WJB_VALUE, &value);
-  }
-  return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, nullptr)));
-}
-
-Datum FormRow(FunctionCallInfo fcinfo, Datum* values, bool* nulls) {
-  TupleDesc desc;
-  if (get_call_result_type(fcinfo, nullptr, &desc) != TYPEFUNC_COMPOSITE) {
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("function returning record called in context that cannot accept type record")));
-  }
-  return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+  JsonBuilder json;
+  json.BeginObject();
+  for (const UploadHeaders::Header& header : headers) json.Member(header.name, header.value);
+  json.EndObject();
+  return JsonbPGetDatum(json.Finish());
 }
 
 PresignedUpload ToRemember(std::string object_key, const UploadConstraints& constraints) {
@@ -105,7 +82,7 @@ NEON_S3_FUNCTION(neon_s3_presign_upload) {
   Datum values[] = {TextDatum("PUT"),        TextDatum(url),        HeadersDatum(*headers),
                     TextDatum(object_key),   TextDatum(public_url), TimestampTzGetDatum(expires_at)};
   bool nulls[lengthof(values)] = {};
-  return FormRow(fcinfo, values, nulls);
+  return RowDatum(fcinfo, values, nulls);
 }
 
 NEON_S3_FUNCTION(neon_s3_recall_upload) {
@@ -127,5 +104,5 @@ NEON_S3_FUNCTION(neon_s3_recall_upload) {
     values[1] = Int64GetDatum(*upload->content_length);
     nulls[1] = false;
   }
-  return FormRow(fcinfo, values, nulls);
+  return RowDatum(fcinfo, values, nulls);
 }

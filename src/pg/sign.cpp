@@ -5,7 +5,6 @@
 #include "pg/guc.h"
 
 namespace neon_s3 {
-namespace {
 
 Credentials RequireCredentials() {
   const Credentials credentials = StaticCredentials();
@@ -16,8 +15,6 @@ Credentials RequireCredentials() {
   }
   return credentials;
 }
-
-}  // namespace
 
 void BeginRequest(BackendState& state, const FieldArgs& query, const FieldArgs& headers) {
   Presigner& presigner = state.presigner();

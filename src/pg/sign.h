@@ -6,6 +6,9 @@
 
 namespace neon_s3 {
 
+// kNoCredentials where there are none.
+Credentials RequireCredentials();
+
 // What the caller adds to a request: begins a new one in the state's presigner. kBadArgument for what
 // can't be signed.
 void BeginRequest(BackendState& state, const FieldArgs& query, const FieldArgs& headers);

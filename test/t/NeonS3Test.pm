@@ -19,7 +19,7 @@ use Test::More;
 our @EXPORT = qw(lit ident json from_json run_program curl new_bucket s3_keys s3_settings own_server repo_dir
   refused has_boto3 boto3);
 
-binmode $_, ':encoding(UTF-8)' for Test::More->builder->output, Test::More->builder->failure_output,
+binmode $_, ':encoding(UTF-8)' for *STDERR, Test::More->builder->output, Test::More->builder->failure_output,
   Test::More->builder->todo_output;
 
 my @cleanups;    # run last to first, however the test ends
@@ -45,14 +45,13 @@ sub need {
 sub run_program {
   my ($command, $input, $env) = @_;
   local @ENV{ keys %{ $env // {} } } = values %{ $env // {} };
-  delete local $ENV{PGPASSWORD} if defined $env && !defined $env->{PGPASSWORD};
   my @files = map { File::Temp->new } 1 .. 3;
   binmode $_ for @files;
-  print { $files[0] } encode('UTF-8', $input // '');
+  print { $files[0] } encode('utf8', $input // '');
   $files[0]->flush;
   seek $files[0], 0, 0;
   my @redirections = ('<&' . fileno($files[0]), map { '>&' . fileno($_) } @files[ 1, 2 ]);
-  my $pid = open3(@redirections, map { encode('UTF-8', $_) } @$command);
+  my $pid = open3(@redirections, map { encode('utf8', $_) } @$command);
   waitpid $pid, 0;
   my $status = $? >> 8 || $? & 127;
   return ($status, map { slurp($_->filename) } @files[ 1, 2 ]);
@@ -63,7 +62,7 @@ sub slurp {
   open my $file, '<:raw', $name or die "$name: $!";
   local $/;
   my $bytes = <$file> // '';
-  return eval { decode('UTF-8', "$bytes", Encode::FB_CROAK) } // $bytes;
+  return eval { decode('utf8', "$bytes", Encode::FB_CROAK) } // $bytes;
 }
 
 # ---------------------------------------------------------------- SQL
@@ -128,7 +127,8 @@ sub psql {
 sub rows {
   my ($self, @statements) = @_;
   my ($status, $out, $err) = $self->psql(join("\n", @statements), '-v', 'ON_ERROR_STOP=1');
-  die "psql failed: $err\nin: " . substr(join("\n", @statements), 0, 2000) . "\n" if $status;
+  my $shown = join "\n", grep { !/^SET neon_s3\.secret/ } @statements;
+  die "psql failed: $err\nin: " . substr($shown, 0, 2000) . "\n" if $status;
   return map { [ split /\x1f/, $_, -1 ] } split /[\x1e\n]/, $out =~ s/[\x1e\n]\z//r;
 }
 
@@ -251,12 +251,16 @@ sub curl {
   my ($method, $url, %options) = @_;
   my ($sent, $body, $head) = map { File::Temp->new } 1 .. 3;
   binmode $sent;
-  print $sent encode('UTF-8', $options{body} // '');
+  print $sent encode('utf8', $options{body} // '');
   $sent->flush;
   my @arguments = map { ('-H', length $options{headers}{$_} ? "$_: $options{headers}{$_}" : "$_;") }
     sort keys %{ $options{headers} // {} };
   push @arguments, $method eq 'HEAD' ? '--head' : ('-X', $method);
-  push @arguments, '-T', $sent->filename if defined $options{body};
+  # Not -T: that appends a file name to a URL that ends in '/'. And no type that the caller did not choose.
+  if (defined $options{body}) {
+    push @arguments, '--data-binary', '@' . $sent->filename;
+    push @arguments, '-H', 'Content-Type:' if !grep { lc eq 'content-type' } keys %{ $options{headers} // {} };
+  }
   my ($status, $code, $err) = run_program(
     [ qw(curl -q -sS --globoff --path-as-is --max-time 60 --noproxy *), '-o', $body->filename, '-D', $head->filename,
       '-w', '%{http_code}', @arguments, @{ $options{arguments} // [] }, $url ], $options{input});
@@ -275,6 +279,8 @@ sub signed_curl {
     input => qq(user = "$ENV{S3_ACCESS_KEY_ID}:$ENV{S3_SECRET_ACCESS_KEY}"\n));
 }
 
+sub uri_encode { return encode('utf8', $_[0]) =~ s{([^A-Za-z0-9\-_.~/])}{sprintf '%%%02X', ord $1}ger }
+
 # A new bucket, emptied and removed at the end.
 sub new_bucket {
   my ($name) = @_;
@@ -283,7 +289,7 @@ sub new_bucket {
   my $reply = signed_curl('PUT', "/$name");
   die "no bucket: HTTP $reply->{status} $reply->{body}" if $reply->{status} ne '200';
   push @cleanups, sub {
-    signed_curl('DELETE', "/$name/$_") for map { s/([^A-Za-z0-9\-_.~\/])/sprintf '%%%02X', ord $1/gerx } map { encode('UTF-8', $_) } s3_keys($name);
+    signed_curl('DELETE', "/$name/" . uri_encode($_)) for s3_keys($name);
     my $gone = signed_curl('DELETE', "/$name");
     diag "bucket $name is left: HTTP $gone->{status}" if $gone->{status} ne '204';
   };
@@ -295,7 +301,8 @@ sub s3_keys {
   my ($bucket) = @_;
   my $reply = signed_curl('GET', "/$bucket?encoding-type=url&list-type=2");
   die "no list: HTTP $reply->{status} $reply->{body}" if $reply->{status} ne '200';
-  return map { s/\+/ /g; s/%([0-9A-Fa-f]{2})/chr hex $1/ge; decode('UTF-8', $_) }
+  my %entity = (lt => '<', gt => '>', amp => '&', quot => '"', apos => "'");
+  return map { s/&(\w+);/$entity{$1}/g; s/\+/ /g; s/%([0-9A-Fa-f]{2})/chr hex $1/ge; decode('utf8', $_) }
     $reply->{body} =~ m{<Key>([^<]*)</Key>}g;
 }
 
@@ -307,14 +314,13 @@ sub has_boto3 { return (run_program([ '/usr/bin/python3', '-c', 'import boto3' ]
 sub boto3 {
   my ($program, %options) = @_;
   my $start = <<'PYTHON';
-import json, os, sys
+import json, os
+from concurrent.futures import ThreadPoolExecutor
 import boto3
 from botocore.config import Config
-def client(endpoint=os.environ['S3_ENDPOINT'], style='path', region=os.environ['S3_REGION']):
-    return boto3.client('s3', region_name=region, endpoint_url=endpoint,
-        aws_access_key_id=os.environ['S3_ACCESS_KEY_ID'], aws_secret_access_key=os.environ['S3_SECRET_ACCESS_KEY'],
-        config=Config(signature_version='s3v4', s3={'addressing_style': style}, proxies={}))
-s3 = client()
+s3 = boto3.client('s3', region_name=os.environ['S3_REGION'], endpoint_url=os.environ['S3_ENDPOINT'],
+    aws_access_key_id=os.environ['S3_ACCESS_KEY_ID'], aws_secret_access_key=os.environ['S3_SECRET_ACCESS_KEY'],
+    config=Config(signature_version='s3v4', s3={'addressing_style': 'path'}, proxies={}))
 PYTHON
   my ($status, $out, $err) = run_program([ '/usr/bin/python3', '-' ], $start . $program, { PYTHONIOENCODING => 'utf-8' });
   die "python3 failed: $err" if $status;

@@ -1,0 +1,167 @@
+#include "core/post_policy.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "core/encoding.h"
+#include "core/error.h"
+#include "core/object_key.h"
+#include "core/presign.h"
+#include "core/text.h"
+
+namespace neon_s3 {
+namespace {
+
+constexpr std::int64_t kMaxPostBytes = 5368709120;  // what S3 takes in one POST
+constexpr std::string_view kFileName = "${filename}";
+
+// Fields that only the signer sets; "file" comes from the client.
+constexpr std::string_view kReserved[] = {
+    "policy", "file", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-security-token",
+    "x-amz-signature",
+};
+
+bool IsOneOf(std::string_view name, const std::string_view* begin, const std::string_view* end) {
+  return std::find(begin, end, name) != end;
+}
+
+PolicyCondition Equals(std::string_view name, std::string_view value) {
+  return {ConditionKind::kEquals, std::string(name), std::string(value), 0, 0};
+}
+
+// True where some value meets both conditions; they are on one field.
+bool Compatible(const PolicyCondition& a, const PolicyCondition& b) {
+  if (a.kind == ConditionKind::kContentLengthRange) {
+    return a.min_length == b.min_length && a.max_length == b.max_length;
+  }
+  if (a.kind == ConditionKind::kEquals && b.kind == ConditionKind::kEquals) return a.value == b.value;
+  if (a.kind == ConditionKind::kEquals) return StartsWith(a.value, b.value);
+  if (b.kind == ConditionKind::kEquals) return StartsWith(b.value, a.value);
+  return StartsWith(a.value, b.value) || StartsWith(b.value, a.value);
+}
+
+[[noreturn]] void RefuseContradiction(const PolicyCondition& a, const PolicyCondition& b) {
+  if (a.kind == ConditionKind::kContentLengthRange) {
+    throw Error(ErrorCode::kBadArgument, "content-length-range is given twice, and differently",
+                "Use min_length and max_length, or a condition.");
+  }
+  throw Error(ErrorCode::kBadArgument,
+              "no value of form field \"" + a.name + "\" meets both \"" + a.value + "\" and \"" +
+                  b.value + "\"",
+              "Arguments, fields and conditions must not contradict each other.");
+}
+
+bool SameField(const PolicyCondition& a, const PolicyCondition& b) {
+  const bool a_range = a.kind == ConditionKind::kContentLengthRange;
+  const bool b_range = b.kind == ConditionKind::kContentLengthRange;
+  return a_range == b_range && LowerCase(a.name) == LowerCase(b.name);
+}
+
+void CheckName(std::string_view name) {
+  const std::string lower = LowerCase(name);
+  if (!IsToken(name)) {
+    throw Error(ErrorCode::kBadArgument, "invalid form field name \"" + WithoutControls(name) + "\"");
+  }
+  if (IsOneOf(lower, std::begin(kReserved), std::end(kReserved))) {
+    throw Error(ErrorCode::kBadArgument, "form field \"" + lower + "\" is set by the signer",
+                "Leave it out.");
+  }
+}
+
+}  // namespace
+
+PostPolicy::PostPolicy(const PostPolicyRequest& request, const Credentials& credentials)
+    : time_(request.signed_at),
+      region_(request.region),
+      bucket_(request.bucket),
+      key_(request.key),
+      session_token_(credentials.session_token),
+      expiration_(UtcTime(request.signed_at + request.expires_in).extended()) {
+  ValidateObjectKey(key_);
+  AppendObjectUrl(*request.address, std::nullopt, &url_);
+  credential_.append(credentials.access_key_id).append("/");
+  AppendCredentialScope(time_, region_, kS3Service, &credential_);
+}
+
+void PostPolicy::Append(PolicyCondition condition) {
+  for (const PolicyCondition& other : conditions_) {
+    if (!SameField(condition, other)) continue;
+    if (!Compatible(condition, other)) RefuseContradiction(condition, other);
+    if (condition.kind == other.kind && condition.value == other.value) return;
+  }
+  conditions_.push_back(std::move(condition));
+}
+
+void PostPolicy::AppendField(std::string_view name, std::string_view value) {
+  const std::string lower = LowerCase(name);
+  const bool present = std::any_of(fields_.begin(), fields_.end(), [&](const FormField& field) {
+    return LowerCase(field.name) == lower;
+  });
+  if (!present) fields_.push_back({std::string(name), std::string(value)});
+}
+
+void PostPolicy::AddField(std::string_view name, std::string_view value) {
+  constexpr std::string_view kArguments[] = {"key", "bucket"};
+  CheckName(name);
+  if (IsOneOf(LowerCase(name), std::begin(kArguments), std::end(kArguments))) {
+    throw Error(ErrorCode::kBadArgument,
+                "form field \"" + std::string(name) + "\" has an argument of its own");
+  }
+  if (HasControls(value)) {
+    throw Error(ErrorCode::kBadArgument,
+                "form field \"" + std::string(name) + "\" has control characters");
+  }
+  Append(Equals(name, value));
+  AppendField(name, value);
+}
+
+void PostPolicy::AddCondition(PolicyCondition condition) {
+  if (condition.kind == ConditionKind::kContentLengthRange) {
+    return AddLengthRange(condition.min_length, condition.max_length);
+  }
+  CheckName(condition.name);
+  Append(std::move(condition));
+}
+
+void PostPolicy::AddLengthRange(std::optional<std::int64_t> min_length,
+                                std::optional<std::int64_t> max_length) {
+  const std::int64_t min = min_length.value_or(0);
+  const std::int64_t max = max_length.value_or(std::max(min, kMaxPostBytes));
+  if (min < 0 || max < min) {
+    throw Error(ErrorCode::kBadArgument, "invalid length range from " + std::to_string(min) + " to " +
+                                             std::to_string(max) + " bytes");
+  }
+  Append({ConditionKind::kContentLengthRange, "", "", min, max});
+}
+
+void PostPolicy::Finish() {
+  Append(Equals("bucket", bucket_));
+  if (EndsWith(key_, kFileName)) {
+    const std::string prefix = key_.substr(0, key_.size() - kFileName.size());
+    Append({ConditionKind::kStartsWith, "key", prefix, 0, 0});
+  } else {
+    Append(Equals("key", key_));
+  }
+  AppendField("key", key_);
+
+  const auto add = [this](std::string_view name, std::string_view value) {
+    Append(Equals(name, value));
+    AppendField(name, value);
+  };
+  add("x-amz-algorithm", kAlgorithm);
+  add("x-amz-credential", credential_);
+  add("x-amz-date", time_.timestamp());
+  if (!session_token_.empty()) add("x-amz-security-token", session_token_);
+}
+
+void PostPolicy::Sign(std::string_view policy_json, Sha256& sha256, SigningKeyCache& signing_keys,
+                      std::string_view secret_access_key) {
+  const std::string policy = Base64(policy_json);
+  std::string signature;
+  AppendSignature(signing_keys.Get(sha256, secret_access_key, time_.date(), region_, kS3Service),
+                  policy, &signature);
+  AppendField("policy", policy);
+  AppendField("x-amz-signature", signature);
+}
+
+}  // namespace neon_s3

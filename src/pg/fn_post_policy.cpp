@@ -1,0 +1,198 @@
+// s3_presign_post. The policy's JSON is jsonb's on the way in and on the way out.
+#include "core/post_policy.h"
+
+#include <cstdlib>
+#include <cstring>
+
+#include "pg/boundary.h"
+#include "pg/guc.h"
+#include "pg/result.h"
+#include "pg/sign.h"
+
+extern "C" {
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/numeric.h"
+}
+
+namespace neon_s3 {
+namespace {
+
+// One of the caller's conditions, as plain data.
+struct ConditionArg {
+  ConditionKind kind;
+  std::string_view name;
+  std::string_view value;
+  std::int64_t min_length;
+  std::int64_t max_length;
+};
+
+struct ConditionArgs {
+  const ConditionArg* conditions = nullptr;
+  int count = 0;
+
+  const ConditionArg* begin() const { return conditions; }
+  const ConditionArg* end() const { return conditions + count; }
+};
+
+[[noreturn]] void RefuseConditions() {
+  ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                  errmsg("conditions must be a JSON array of POST policy conditions"),
+                  errhint("A condition is {\"name\": \"value\"}, [\"eq\", \"$name\", \"value\"], "
+                          "[\"starts-with\", \"$name\", \"prefix\"] or "
+                          "[\"content-length-range\", min, max].")));
+  pg_unreachable();
+}
+
+std::string_view StringOf(const JsonbValue* value) {
+  if (value == nullptr || value->type != jbvString) RefuseConditions();
+  return ToUtf8(value->val.string.val, static_cast<std::size_t>(value->val.string.len));
+}
+
+std::int64_t BytesOf(const JsonbValue* value) {
+  if (value == nullptr || value->type != jbvNumeric) RefuseConditions();
+  const char* digits =
+      DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
+  const bool fits = std::strlen(digits) <= 18 && digits[std::strspn(digits, "0123456789")] == '\0';
+  if (!fits) RefuseConditions();
+  return std::strtoll(digits, nullptr, 10);
+}
+
+ConditionArg ParseArray(JsonbContainer* array) {
+  if (JsonContainerSize(array) != 3) RefuseConditions();
+  const std::string_view kind = StringOf(getIthJsonbValueFromContainer(array, 0));
+  const JsonbValue* second = getIthJsonbValueFromContainer(array, 1);
+  const JsonbValue* third = getIthJsonbValueFromContainer(array, 2);
+  if (kind == "content-length-range") {
+    return {ConditionKind::kContentLengthRange, {}, {}, BytesOf(second), BytesOf(third)};
+  }
+  const std::string_view name = StringOf(second);
+  const bool known = kind == "eq" || kind == "starts-with";
+  if (!known || name.empty() || name.front() != '$') RefuseConditions();
+  return {kind == "eq" ? ConditionKind::kEquals : ConditionKind::kStartsWith, name.substr(1),
+          StringOf(third), 0, 0};
+}
+
+ConditionArg ParseObject(JsonbContainer* object) {
+  if (JsonContainerSize(object) != 1) RefuseConditions();
+  JsonbValue value;
+  JsonbIterator* iterator = JsonbIteratorInit(object);
+  JsonbIteratorNext(&iterator, &value, true);
+  JsonbIteratorNext(&iterator, &value, true);
+  const std::string_view name = StringOf(&value);
+  JsonbIteratorNext(&iterator, &value, true);
+  return {ConditionKind::kEquals, name, StringOf(&value), 0, 0};
+}
+
+ConditionArgs ParseConditions(Jsonb* json) {
+  if (json == nullptr) return {};
+  if (!JB_ROOT_IS_ARRAY(json) || JB_ROOT_IS_SCALAR(json)) RefuseConditions();
+  const int count = static_cast<int>(JB_ROOT_COUNT(json));
+  auto* conditions =
+      static_cast<ConditionArg*>(palloc((static_cast<Size>(count) + 1) * sizeof(ConditionArg)));
+  for (int i = 0; i < count; ++i) {
+    const JsonbValue* item = getIthJsonbValueFromContainer(&json->root, static_cast<uint32>(i));
+    if (item->type != jbvBinary) RefuseConditions();
+    JsonbContainer* container = item->val.binary.data;
+    conditions[i] = JsonContainerIsArray(container) ? ParseArray(container) : ParseObject(container);
+  }
+  return {conditions, count};
+}
+
+// In the current memory context: no C++ object may be alive while jsonb is built.
+std::string_view DollarName(std::string_view name) {
+  auto* text = static_cast<char*>(palloc(name.size() + 1));
+  text[0] = '$';
+  std::memcpy(text + 1, name.data(), name.size());
+  return {text, name.size() + 1};
+}
+
+std::string_view PolicyJson(const PostPolicy& policy) {
+  JsonBuilder json;
+  json.BeginObject();
+  json.Member("expiration", policy.expiration());
+  json.Key("conditions");
+  json.BeginArray();
+  for (const PolicyCondition& condition : policy.conditions()) {
+    if (condition.kind == ConditionKind::kEquals) {
+      json.BeginObject();
+      json.Member(condition.name, condition.value);
+      json.EndObject();
+      continue;
+    }
+    json.BeginArray();
+    if (condition.kind == ConditionKind::kStartsWith) {
+      json.Element("starts-with");
+      json.Element(DollarName(condition.name));
+      json.Element(condition.value);
+    } else {
+      json.Element("content-length-range");
+      json.Element(condition.min_length);
+      json.Element(condition.max_length);
+    }
+    json.EndArray();
+  }
+  json.EndArray();
+  json.EndObject();
+  const char* text = JsonbToCString(nullptr, &json.Finish()->root, -1);
+  return ToUtf8(text, std::strlen(text));
+}
+
+Datum FieldsDatum(const PostPolicy& policy) {
+  JsonBuilder json;
+  json.BeginObject();
+  for (const FormField& field : policy.fields()) json.Member(field.name, field.value);
+  json.EndObject();
+  return JsonbPGetDatum(json.Finish());
+}
+
+}  // namespace
+}  // namespace neon_s3
+
+using namespace neon_s3;
+
+NEON_S3_FUNCTION(neon_s3_presign_post) {
+  if (PG_ARGISNULL(0)) PG_RETURN_NULL();
+  ArgReader args(fcinfo);
+  const OptionalText key = args.Text();
+  const std::int64_t expires_in = args.ExpiresIn();
+  const OptionalText content_type = args.Text();
+  const std::optional<std::int64_t> min_length = args.BigInt();
+  const std::optional<std::int64_t> max_length = args.BigInt();
+  const FieldArgs fields = args.Fields("fields");
+  const ConditionArgs conditions = ParseConditions(args.Json());
+  const OptionalText bucket = args.Text();
+  args.Server();
+  const std::int64_t signed_at = ToUnixSeconds(args.SignedAt());
+
+  const PostPolicy* policy = nullptr;
+  Foreign([&] {
+    BackendState& state = BackendState::Get();
+    PostPolicyRequest request;
+    request.address = &state.ResolveClientAddress(bucket);
+    request.region = CurrentSettings().region;
+    request.bucket = state.bucket();
+    request.key = *key;
+    request.expires_in = expires_in;
+    request.signed_at = signed_at;
+    PostPolicy& form = state.post_policy().emplace(request, RequireCredentials());
+    if (content_type) form.AddField("Content-Type", *content_type);
+    if (min_length || max_length) form.AddLengthRange(min_length, max_length);
+    for (const FieldArg& field : fields) form.AddField(field.name, field.value);
+    for (const ConditionArg& c : conditions) {
+      form.AddCondition({c.kind, std::string(c.name), std::string(c.value), c.min_length, c.max_length});
+    }
+    form.Finish();
+    policy = &form;
+  });
+  const std::string_view json = PolicyJson(*policy);
+  Foreign([&] {
+    BackendState& state = BackendState::Get();
+    state.post_policy()->Sign(json, state.presigner().sha256(), state.presigner().signing_keys(),
+                              RequireCredentials().secret_access_key);
+  });
+
+  Datum values[] = {TextDatum(policy->url()), FieldsDatum(*policy)};
+  bool nulls[lengthof(values)] = {};
+  return RowDatum(fcinfo, values, nulls);
+}
