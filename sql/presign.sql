@@ -23,7 +23,16 @@ SELECT s3_presign_put('a', signed_at => :'at');
 SELECT s3_presign_head('a', '1 hour', signed_at => :'at');
 SELECT s3_presign_delete('a', version_id => 'null', signed_at => :'at');
 SELECT s3_presign('post', 'a', query => '{"uploads": ""}', signed_at => :'at');
+SELECT s3_presign_upload_part('a', 'id/+==', 10000, signed_at => :'at');
 SELECT s3_public_url('a b/é%.txt');
+
+-- every stage, with nothing of the key
+\pset tuples_only off
+\x
+SELECT * FROM s3_presign_explain('GET', 'é', query => '{"versionId": "1"}', headers => '{"x-amz-meta-a": "ü"}', signed_at => :'at');
+SELECT s3_presign_explain('GET', NULL);
+\x
+\pset tuples_only on
 
 -- parameters of the caller's, sorted by encoded name; headers, every one of them signed
 SELECT s3_presign('GET', 'a', query => '{"b": "2", "a b": "1", "é": "?", "A": ""}',
@@ -104,6 +113,10 @@ SELECT s3_presign_put('a', headers => '{"x y": "z"}');
 SELECT s3_presign_put('a', headers => '{"Host": "z"}');
 SELECT s3_presign_put('a', content_length => -1);
 SELECT s3_presign_put('a', checksum_sha256 => '\x00');
+SELECT s3_presign_upload_part('a', 'id', 0);
+SELECT s3_presign_upload_part('a', 'id', 10001);
+SELECT s3_presign_upload_part('a', '', 1);
+SELECT s3_presign_upload_part('a', NULL, 1) IS NULL;
 SELECT s3_presign('PATCH', 'a');
 SET neon_s3.addressing_style = 'virtual';
 SELECT s3_presign_get('a', bucket => 'my.bucket');

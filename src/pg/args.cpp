@@ -20,9 +20,13 @@ std::string_view JsonText(const JsonbValue& value) {
   return ToUtf8(value.val.string.val, static_cast<std::size_t>(value.val.string.len));
 }
 
-[[noreturn]] void RefuseFields(const char* name) {
+// `key` is the one whose value is no string; null where there is no object at all.
+[[noreturn]] void RefuseFields(const char* name, const JsonbValue* key) {
   ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                   errmsg("%s must be a JSON object of strings", name),
+                  key ? errdetail("The value of \"%.*s\" is no string.", key->val.string.len,
+                                  key->val.string.val)
+                      : 0,
                   errhint("Write every value as a string, as in {\"partNumber\": \"1\"}.")));
   pg_unreachable();
 }
@@ -112,7 +116,7 @@ Jsonb* ArgReader::Json() {
 FieldArgs ArgReader::Fields(const char* name) {
   Jsonb* object = Json();
   if (object == nullptr) return {};
-  if (!JB_ROOT_IS_OBJECT(object)) RefuseFields(name);
+  if (!JB_ROOT_IS_OBJECT(object)) RefuseFields(name, nullptr);
 
   auto* fields = static_cast<FieldArg*>(palloc((JB_ROOT_COUNT(object) + 1) * sizeof(FieldArg)));
   int count = 0;
@@ -120,10 +124,10 @@ FieldArgs ArgReader::Fields(const char* name) {
   JsonbIterator* iterator = JsonbIteratorInit(&object->root);
   JsonbIteratorToken token = JsonbIteratorNext(&iterator, &value, true);
   while ((token = JsonbIteratorNext(&iterator, &value, true)) == WJB_KEY) {
-    const std::string_view key = JsonText(value);
+    const JsonbValue key = value;
     token = JsonbIteratorNext(&iterator, &value, true);
-    if (token != WJB_VALUE || value.type != jbvString) RefuseFields(name);
-    fields[count++] = {key, JsonText(value)};
+    if (token != WJB_VALUE || value.type != jbvString) RefuseFields(name, &key);
+    fields[count++] = {JsonText(key), JsonText(value)};
   }
   return {fields, count};
 }

@@ -10,6 +10,7 @@
 #include "pg/sign.h"
 
 extern "C" {
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
@@ -35,64 +36,67 @@ struct ConditionArgs {
   const ConditionArg* end() const { return conditions + count; }
 };
 
-[[noreturn]] void RefuseConditions() {
+[[noreturn]] void RefuseConditions(JsonbContainer* culprit) {
+  char* text = JsonbToCString(nullptr, culprit, -1);
+  text[pg_mbcliplen(text, static_cast<int>(std::strlen(text)), 200)] = '\0';
   ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                   errmsg("conditions must be a JSON array of POST policy conditions"),
+                  errdetail("Not one of those: %s", text),
                   errhint("A condition is {\"name\": \"value\"}, [\"eq\", \"$name\", \"value\"], "
                           "[\"starts-with\", \"$name\", \"prefix\"] or "
                           "[\"content-length-range\", min, max].")));
   pg_unreachable();
 }
 
-std::string_view StringOf(const JsonbValue* value) {
-  if (value == nullptr || value->type != jbvString) RefuseConditions();
+std::string_view StringOf(const JsonbValue* value, JsonbContainer* condition) {
+  if (value->type != jbvString) RefuseConditions(condition);
   return ToUtf8(value->val.string.val, static_cast<std::size_t>(value->val.string.len));
 }
 
-std::int64_t BytesOf(const JsonbValue* value) {
-  if (value == nullptr || value->type != jbvNumeric) RefuseConditions();
+std::int64_t BytesOf(const JsonbValue* value, JsonbContainer* condition) {
+  if (value->type != jbvNumeric) RefuseConditions(condition);
   const char* digits =
       DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
   const bool fits = std::strlen(digits) <= 18 && digits[std::strspn(digits, "0123456789")] == '\0';
-  if (!fits) RefuseConditions();
+  if (!fits) RefuseConditions(condition);
   return std::strtoll(digits, nullptr, 10);
 }
 
 ConditionArg ParseArray(JsonbContainer* array) {
-  if (JsonContainerSize(array) != 3) RefuseConditions();
-  const std::string_view kind = StringOf(getIthJsonbValueFromContainer(array, 0));
+  if (JsonContainerSize(array) != 3) RefuseConditions(array);
+  const std::string_view kind = StringOf(getIthJsonbValueFromContainer(array, 0), array);
   const JsonbValue* second = getIthJsonbValueFromContainer(array, 1);
   const JsonbValue* third = getIthJsonbValueFromContainer(array, 2);
   if (kind == "content-length-range") {
-    return {ConditionKind::kContentLengthRange, {}, {}, BytesOf(second), BytesOf(third)};
+    return {ConditionKind::kContentLengthRange, {}, {}, BytesOf(second, array), BytesOf(third, array)};
   }
-  const std::string_view name = StringOf(second);
+  const std::string_view name = StringOf(second, array);
   const bool known = kind == "eq" || kind == "starts-with";
-  if (!known || name.empty() || name.front() != '$') RefuseConditions();
+  if (!known || name.empty() || name.front() != '$') RefuseConditions(array);
   return {kind == "eq" ? ConditionKind::kEquals : ConditionKind::kStartsWith, name.substr(1),
-          StringOf(third), 0, 0};
+          StringOf(third, array), 0, 0};
 }
 
 ConditionArg ParseObject(JsonbContainer* object) {
-  if (JsonContainerSize(object) != 1) RefuseConditions();
+  if (JsonContainerSize(object) != 1) RefuseConditions(object);
   JsonbValue value;
   JsonbIterator* iterator = JsonbIteratorInit(object);
   JsonbIteratorNext(&iterator, &value, true);
   JsonbIteratorNext(&iterator, &value, true);
-  const std::string_view name = StringOf(&value);
+  const std::string_view name = StringOf(&value, object);
   JsonbIteratorNext(&iterator, &value, true);
-  return {ConditionKind::kEquals, name, StringOf(&value), 0, 0};
+  return {ConditionKind::kEquals, name, StringOf(&value, object), 0, 0};
 }
 
 ConditionArgs ParseConditions(Jsonb* json) {
   if (json == nullptr) return {};
-  if (!JB_ROOT_IS_ARRAY(json) || JB_ROOT_IS_SCALAR(json)) RefuseConditions();
+  if (!JB_ROOT_IS_ARRAY(json) || JB_ROOT_IS_SCALAR(json)) RefuseConditions(&json->root);
   const int count = static_cast<int>(JB_ROOT_COUNT(json));
   auto* conditions =
       static_cast<ConditionArg*>(palloc((static_cast<Size>(count) + 1) * sizeof(ConditionArg)));
   for (int i = 0; i < count; ++i) {
     const JsonbValue* item = getIthJsonbValueFromContainer(&json->root, static_cast<uint32>(i));
-    if (item->type != jbvBinary) RefuseConditions();
+    if (item->type != jbvBinary) RefuseConditions(&json->root);
     JsonbContainer* container = item->val.binary.data;
     conditions[i] = JsonContainerIsArray(container) ? ParseArray(container) : ParseObject(container);
   }

@@ -30,6 +30,10 @@ TEST(UtcTime, TurnsTheDayAtMidnight) {
   EXPECT_EQ(UtcTime(253402300799).timestamp(), "99991231T235959Z");
 }
 
+TEST(UtcTime, HasAnExtendedForm) {
+  EXPECT_EQ(UtcTime(1709251199).extended(), "2024-02-29T23:59:59Z");
+}
+
 TEST(UtcTime, RefusesOtherYears) {
   EXPECT_THROW(UtcTime(253402300800), Error);
   EXPECT_THROW(UtcTime(-62167219201), Error);
