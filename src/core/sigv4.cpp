@@ -139,11 +139,9 @@ void AppendStringToSign(const UtcTime& time, std::string_view credential_scope,
 HmacSha256Key DeriveSigningKey(Sha256& sha256, std::string_view secret_access_key,
                                std::string_view date, std::string_view region,
                                std::string_view service) {
-  std::string first;
-  first.reserve(4 + secret_access_key.size());  // no copy is left behind by growing
-  first.append("AWS4").append(secret_access_key);
+  SecretString first("AWS4");
+  first.append(secret_access_key);
   const WipedDigest date_key(HmacSha256Key(sha256, first).Sign(date));
-  OPENSSL_cleanse(first.data(), first.size());
   const WipedDigest region_key(HmacSha256Key(sha256, date_key.view()).Sign(region));
   const WipedDigest service_key(HmacSha256Key(sha256, region_key.view()).Sign(service));
   const WipedDigest signing_key(HmacSha256Key(sha256, service_key.view()).Sign("aws4_request"));
@@ -164,10 +162,6 @@ void AppendAuthorization(std::string_view access_key_id, std::string_view creden
   out->append(", Signature=").append(signature);
 }
 
-SigningKeyCache::~SigningKeyCache() {
-  OPENSSL_cleanse(secret_access_key_.data(), secret_access_key_.size());
-}
-
 HmacSha256Key& SigningKeyCache::Get(Sha256& sha256, std::string_view secret_access_key,
                                     std::string_view date, std::string_view region,
                                     std::string_view service) {
@@ -175,7 +169,6 @@ HmacSha256Key& SigningKeyCache::Get(Sha256& sha256, std::string_view secret_acce
                    secret_access_key_ == secret_access_key;
   if (hit) return *key_;
   key_.reset();
-  OPENSSL_cleanse(secret_access_key_.data(), secret_access_key_.size());
   secret_access_key_ = secret_access_key;
   date_ = date;
   region_ = region;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/credentials.h"
 #include "core/crypto.h"
 #include "core/utc_time.h"
 
@@ -17,13 +18,6 @@ namespace neon_s3 {
 constexpr std::string_view kAlgorithm = "AWS4-HMAC-SHA256";
 constexpr std::string_view kS3Service = "s3";
 constexpr std::string_view kUnsignedPayload = "UNSIGNED-PAYLOAD";
-
-// Views into memory of the caller's. The token is empty where there is none.
-struct Credentials {
-  std::string_view access_key_id;
-  std::string_view secret_access_key;
-  std::string_view session_token;
-};
 
 // A list of names and values in one buffer, which keeps its memory from one use to the next.
 class FieldList {
@@ -102,14 +96,13 @@ void AppendAuthorization(std::string_view access_key_id, std::string_view creden
 // The last signing key used, kept: a key serves one secret, day, region and service.
 class SigningKeyCache {
  public:
-  ~SigningKeyCache();
-
   // Valid until the next call.
   HmacSha256Key& Get(Sha256& sha256, std::string_view secret_access_key, std::string_view date,
                      std::string_view region, std::string_view service);
 
  private:
-  std::string secret_access_key_, date_, region_, service_;
+  SecretString secret_access_key_;
+  std::string date_, region_, service_;
   std::optional<HmacSha256Key> key_;
 };
 
