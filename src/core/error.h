@@ -13,6 +13,14 @@ enum class ErrorCode {
   kEncoding,
   kNotPermitted,
   kNoCredentials,
+  kCredentialsFile,
+  kConnect,         // DNS, TCP, TLS
+  kConnectionLost,  // broke, or timed out
+  kMalformedReply,
+  kRefused,       // 4xx
+  kServerFailed,  // 5xx
+  kCancelled,
+  kNotFound,
   kTooLarge,
   kOutOfMemory,
   kUnsupported,

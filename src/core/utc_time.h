@@ -1,7 +1,9 @@
-// The two date texts of Signature Version 4, from a time that is an argument: the core has no clock.
+// The date texts of Signature Version 4 and of AWS's replies. Times are arguments: the core has no
+// clock.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,5 +23,10 @@ class UtcTime {
  private:
   char text_[16];
 };
+
+// ISO 8601 extended format to seconds since 1970: 2026-01-31T12:00:00Z, where a fraction of a
+// second is dropped, an offset such as +01:00 may stand for the Z, and a space for the T. Nothing
+// for other texts and for dates that no calendar has; a time zone must be there.
+std::optional<std::int64_t> ParseIso8601(std::string_view text);
 
 }  // namespace neon_s3

@@ -1,0 +1,73 @@
+// Where credentials come from: the providers of neon_s3.credential_providers, in their order.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/credentials.h"
+#include "net/monotonic.h"
+#include "net/profile_source.h"
+
+namespace neon_s3 {
+
+enum class Provider {
+  kStatic,       // ChainRequest's own
+  kEnvironment,  // AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
+  kProfile,      // credentials and config files
+  kWebIdentity,  // a token in a file, traded at STS (EKS: IAM roles for service accounts)
+  kContainer,    // the agent of ECS, or EKS Pod Identity
+  kInstance,     // EC2's instance metadata, version 2
+  kAssumeRole,   // a role, with the credentials that the other providers find
+};
+
+std::string_view ProviderName(Provider provider);
+
+// "static, environment, profile": names in any case. kBadArgument for an unknown name (with those
+// that are known), for one that comes twice, and for an empty list.
+std::vector<Provider> ParseProviders(std::string_view list);
+
+struct ChainRequest {
+  Credentials static_credentials;  // whole, or empty
+  std::string_view providers;      // as ParseProviders() takes it
+  // The rest may be empty.
+  std::string_view credentials_file, profile;
+  std::string_view region;  // of STS, unless the profile has its own
+  std::string_view role_arn, external_id, role_session_name;  // for kAssumeRole
+};
+
+// One of a backend, with its caches.
+class CredentialChain {
+ public:
+  explicit CredentialChain(MonotonicClock clock = MonotonicNow);
+
+  struct Found {
+    Credentials credentials;
+    Provider provider;
+    std::optional<std::int64_t> expires_at;  // seconds since 1970, where it is known
+    std::string_view region;                 // of the profile, where it names one
+  };
+
+  // What the first provider that has credentials has at `now`, the time of day in seconds since
+  // 1970 (not a time of signing that a caller made up). Nothing where no provider has any. The
+  // views are good until the next call, and as long as the request's. kCancelled soon after
+  // `cancelled` (which may be null) says so.
+  //
+  // A provider that is set up wrongly or refused is an error, and no other one is asked:
+  // kCredentialsFile, kRefused, kNoCredentials and kBadArgument. One that can't be reached, or
+  // answers with nonsense, is passed over and left alone for 10 seconds; where no other has
+  // credentials either, the DETAIL of kNoCredentials has what each one said.
+  std::optional<Found> Resolve(const ChainRequest& request, std::int64_t now, bool (*cancelled)());
+
+ private:
+  std::optional<Found> Ask(Provider provider, const ChainRequest& request, std::int64_t now,
+                           bool (*cancelled)());
+
+  std::string providers_text_;  // what providers_ was parsed from
+  std::vector<Provider> providers_;
+  ProfileSource profiles_;
+};
+
+}  // namespace neon_s3

@@ -1,0 +1,196 @@
+#include "net/profile_source.h"
+
+#include <algorithm>
+#include <array>
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include "core/encoding.h"
+#include "core/error.h"
+#include "net/environment.h"
+
+namespace neon_s3 {
+namespace {
+
+constexpr std::size_t kRememberedFiles = 16;
+constexpr std::size_t kMaxRoles = 5;
+constexpr std::chrono::seconds kLookInterval{1};
+constexpr std::string_view kDefaultProfile = "default";
+
+// What is said of a profile, with its name and file.
+class Complaint {
+ public:
+  Complaint(std::string_view profile, const std::string& path)
+      : profile_(WithoutControls(profile)), path_(WithoutControls(path)) {}
+
+  [[noreturn]] void Raise(const std::string& problem, const std::string& hint = {}) const {
+    throw Error(ErrorCode::kCredentialsFile,
+                "profile \"" + profile_ + "\" of credentials file \"" + path_ + "\" " + problem,
+                hint);
+  }
+
+ private:
+  std::string profile_, path_;
+};
+
+bool HasKeys(const Profile& profile) {
+  return !profile.keys.access_key_id.empty() || !profile.keys.secret_access_key.empty();
+}
+
+void CheckKeys(const Profile& profile, const Complaint& complaint) {
+  if (profile.keys.access_key_id.empty()) complaint.Raise("has no aws_access_key_id");
+  if (profile.keys.secret_access_key.empty()) complaint.Raise("has no aws_secret_access_key");
+}
+
+[[noreturn]] void RaiseNoKeys(const Profile& profile, const Complaint& complaint) {
+  if (!profile.credential_process.empty()) {
+    complaint.Raise("has a credential_process only, which is never run",
+                    "Give it aws_access_key_id and aws_secret_access_key.");
+  }
+  complaint.Raise("has no aws_access_key_id and aws_secret_access_key");
+}
+
+// A role needs the name of the profile whose keys may assume it; a role without is some other
+// scheme's.
+void CheckRole(const Profile& profile, const Complaint& complaint) {
+  if (!profile.source_profile.empty()) return;
+  complaint.Raise(
+      "has a role_arn without a source_profile",
+      profile.credential_source.empty()
+          ? "Name the profile whose keys may assume the role."
+          : "credential_source is not supported: list \"assume_role\" and that source in "
+            "neon_s3.credential_providers.");
+}
+
+// Follows the roles from `name` to the keys that they start from.
+ChosenProfile Follow(const Profiles& profiles, std::string_view name, const Profile* profile,
+                     const std::string& path) {
+  ChosenProfile chosen{nullptr, {}, profile->region};
+  for (;;) {
+    const Complaint complaint(name, path);
+    // As in AWS's own tools, a source_profile's keys go before its role, and may be the profile's
+    // own.
+    const bool is_source = !chosen.roles.empty();
+    if (profile->role_arn.empty() || (is_source && HasKeys(*profile))) {
+      if (!HasKeys(*profile)) RaiseNoKeys(*profile, complaint);
+      CheckKeys(*profile, complaint);
+      chosen.keys = &profile->keys;
+      std::reverse(chosen.roles.begin(), chosen.roles.end());
+      return chosen;
+    }
+    CheckRole(*profile, complaint);
+    if (chosen.roles.size() == kMaxRoles)
+      complaint.Raise("is part of a loop, or too long a chain, of roles");
+    chosen.roles.push_back(profile);
+    name = profile->source_profile;
+    const auto source = profiles.find(name);
+    if (source == profiles.end()) {
+      complaint.Raise("has the source_profile \"" + WithoutControls(name) +
+                      "\", which does not exist");
+    }
+    profile = &source->second;
+  }
+}
+
+}  // namespace
+
+std::optional<ChosenProfile> ProfileSource::Find(std::string_view credentials_file,
+                                                 std::string_view profile) {
+  Files& files = Open(credentials_file);
+  Refresh(&files);
+  if (profile.empty()) profile = EnvironmentVariable("AWS_PROFILE");
+  if (profile.empty()) profile = kDefaultProfile;
+  const bool asked_for = files.credentials.required || profile != kDefaultProfile;
+
+  const auto found = files.merged.find(profile);
+  if (found == files.merged.end()) {
+    if (asked_for) Complaint(profile, files.credentials.path).Raise("does not exist");
+    return std::nullopt;
+  }
+  const Profile& chosen = found->second;
+  const bool has_nothing = !HasKeys(chosen) && chosen.role_arn.empty();
+  if (has_nothing && !asked_for) return std::nullopt;
+  if (!chosen.role_arn.empty() || has_nothing) {
+    return Follow(files.merged, profile, &chosen, files.credentials.path);
+  }
+  if (chosen.keys.access_key_id.empty() || chosen.keys.secret_access_key.empty()) {
+    CheckKeys(chosen, Complaint(profile, files.credentials.path));
+  }
+  return ChosenProfile{&chosen.keys, {}, chosen.region};
+}
+
+ProfileSource::Files& ProfileSource::Open(std::string_view credentials_file) {
+  const std::string_view config_file = EnvironmentVariable("AWS_CONFIG_FILE");
+  if (credentials_file.empty())
+    credentials_file = EnvironmentVariable("AWS_SHARED_CREDENTIALS_FILE");
+  const auto is_named = [](const WatchedFile& file, std::string_view name) {
+    return file.required ? file.path == name : name.empty();
+  };
+  const auto known = std::find_if(files_.begin(), files_.end(), [&](const Files& files) {
+    return is_named(files.credentials, credentials_file) && is_named(files.config, config_file);
+  });
+  if (known != files_.end()) {
+    files_.splice(files_.begin(), files_, known);
+    return files_.front();
+  }
+
+  const auto watch = [this](std::string_view name, const char* otherwise, ProfileFileKind kind) {
+    const std::string path = name.empty() ? HomeDirectory() + otherwise : std::string(name);
+    return WatchedFile{path, kind, !name.empty(), std::nullopt, std::nullopt, {}};
+  };
+  if (files_.size() == kRememberedFiles) files_.pop_back();
+  files_.push_front({watch(credentials_file, "/.aws/credentials", ProfileFileKind::kCredentials),
+                     watch(config_file, "/.aws/config", ProfileFileKind::kConfig),
+                     {},
+                     true});
+  return files_.front();
+}
+
+void ProfileSource::Refresh(Files* files) {
+  // Remembered, because the second may throw.
+  if (Reread(&files->credentials)) files->stale = true;
+  if (Reread(&files->config)) files->stale = true;
+  if (!files->stale) return;
+  files->merged = MergeProfiles(files->credentials.profiles, files->config.profiles);
+  files->stale = false;
+}
+
+// True where the file's profiles are others than before.
+bool ProfileSource::Reread(WatchedFile* file) {
+  const MonotonicTime now = clock_();
+  if (file->looked_at && now - *file->looked_at < kLookInterval) return false;
+  const std::optional<FileIdentity> identity = IdentifyFile(file->path);
+  const bool first = !file->looked_at;
+  if (!first && identity && identity == file->identity) {
+    file->looked_at = now;
+    return false;
+  }
+
+  // Until it was read to its end there is nothing to go on with: errors come back at every call.
+  const bool had_profiles = !file->profiles.empty();
+  file->looked_at.reset();
+  file->identity.reset();
+  file->profiles.clear();
+  const std::optional<FileText> contents = ReadFile(file->path, FileKind::kPrivate);
+  if (!contents && file->required) RefuseMissingFile(file->path);
+  if (contents) {
+    file->profiles = ParseProfileFile(contents->text, file->kind, file->path);
+    file->identity = contents->identity;
+  }
+  file->looked_at = now;
+  return contents || had_profiles || first;
+}
+
+const std::string& ProfileSource::HomeDirectory() {
+  if (home_) return *home_;
+  std::array<char, 16384> buffer;
+  struct passwd entry;
+  struct passwd* found = nullptr;
+  const int error = getpwuid_r(geteuid(), &entry, buffer.data(), buffer.size(), &found);
+  // No such user, in a container say: no such directory either.
+  home_.emplace(error == 0 && found != nullptr ? found->pw_dir : "/nonexistent");
+  return *home_;
+}
+
+}  // namespace neon_s3

@@ -1,0 +1,63 @@
+// Profiles from the files they are in, which are read again when they change.
+#pragma once
+
+#include <list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/profile_file.h"
+#include "net/file_reader.h"
+#include "net/monotonic.h"
+
+namespace neon_s3 {
+
+// A profile's keys, or where it has a role, the keys and the roles that lead to it.
+struct ChosenProfile {
+  const OwnedCredentials* keys;
+  std::vector<const Profile*> roles;  // in the order in which they are assumed
+  std::string_view region;            // empty: none
+};
+
+class ProfileSource {
+ public:
+  explicit ProfileSource(MonotonicClock clock) : clock_(clock) {}
+
+  // The profile of that name, or $AWS_PROFILE, or "default"; in `credentials_file`, or
+  // $AWS_SHARED_CREDENTIALS_FILE, or ~/.aws/credentials of the process's user, and in
+  // $AWS_CONFIG_FILE, or
+  // ~/.aws/config. Good until the next call.
+  //
+  // Files are looked at once a second at most. Nothing where files or a profile that nobody asked
+  // for are not there, or have no keys; kCredentialsFile where somebody did, where a file is
+  // refused (file_reader.h), and where a profile has half of a key, or a role that can't be
+  // assumed. credential_process is never run: it counts for no keys.
+  std::optional<ChosenProfile> Find(std::string_view credentials_file, std::string_view profile);
+
+ private:
+  struct WatchedFile {
+    std::string path;
+    ProfileFileKind kind;
+    bool required;  // somebody named it
+    std::optional<FileIdentity> identity;
+    std::optional<MonotonicTime> looked_at;
+    Profiles profiles;
+  };
+  struct Files {
+    WatchedFile credentials, config;
+    Profiles merged;
+    bool stale;  // merged is
+  };
+
+  Files& Open(std::string_view credentials_file);
+  void Refresh(Files* files);
+  bool Reread(WatchedFile* file);
+  const std::string& HomeDirectory();
+
+  MonotonicClock clock_;
+  std::list<Files> files_;  // the last used first
+  std::optional<std::string> home_;
+};
+
+}  // namespace neon_s3
