@@ -63,6 +63,16 @@ HmacSha256Key::HmacSha256Key(Sha256& sha256, std::string_view key) : work_(NewCo
   OPENSSL_cleanse(block.data(), block.size());
 }
 
+HmacSha256Key::HmacSha256Key() : inner_(NewContext()), outer_(NewContext()), work_(NewContext()) {}
+
+HmacSha256Key HmacSha256Key::WithPrefix(std::string_view prefix) const {
+  HmacSha256Key key;
+  Require(EVP_MD_CTX_copy_ex(key.inner_.get(), inner_.get()));
+  Require(EVP_DigestUpdate(key.inner_.get(), prefix.data(), prefix.size()));
+  Require(EVP_MD_CTX_copy_ex(key.outer_.get(), outer_.get()));
+  return key;
+}
+
 Sha256Digest HmacSha256Key::Sign(std::string_view message) {
   Require(EVP_MD_CTX_copy_ex(work_.get(), inner_.get()));
   Require(EVP_DigestUpdate(work_.get(), message.data(), message.size()));

@@ -41,7 +41,12 @@ class HmacSha256Key {
 
   Sha256Digest Sign(std::string_view message);
 
+  // The same key for messages that all start with `prefix`: Sign() then takes the rest of them.
+  HmacSha256Key WithPrefix(std::string_view prefix) const;
+
  private:
+  HmacSha256Key();
+
   DigestContext inner_;
   DigestContext outer_;
   DigestContext work_;

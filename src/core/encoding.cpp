@@ -1,34 +1,24 @@
 #include "core/encoding.h"
 
-#include <array>
 #include <charconv>
 
 #include <openssl/evp.h>
 
+#include "core/text.h"
+
 namespace neon_s3 {
 namespace {
 
-using CharClass = std::array<bool, 256>;
+constexpr ByteSet kUnreserved("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~");
+constexpr ByteSet kUnreservedOrSlash(
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/");
 
-constexpr CharClass MakeUnreserved(bool with_slash) {
-  CharClass is{};
-  for (int c = 'A'; c <= 'Z'; ++c) is[c] = true;
-  for (int c = 'a'; c <= 'z'; ++c) is[c] = true;
-  for (int c = '0'; c <= '9'; ++c) is[c] = true;
-  for (unsigned char c : {'-', '.', '_', '~'}) is[c] = true;
-  is['/'] = with_slash;
-  return is;
-}
-
-constexpr CharClass kUnreserved = MakeUnreserved(false);
-constexpr CharClass kUnreservedOrSlash = MakeUnreserved(true);
-
-void AppendEncoded(std::string_view bytes, const CharClass& keep, std::string* out) {
+void AppendEncoded(std::string_view bytes, const ByteSet& keep, std::string* out) {
   constexpr char kHex[] = "0123456789ABCDEF";
   std::size_t start = 0;
   for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (keep.Has(bytes[i])) continue;
     const auto c = static_cast<unsigned char>(bytes[i]);
-    if (keep[c]) continue;
     out->append(bytes, start, i - start);
     const char escape[3] = {'%', kHex[c >> 4], kHex[c & 15]};
     out->append(escape, sizeof escape);
@@ -58,9 +48,12 @@ void AppendUriEncodedPath(std::string_view bytes, std::string* out) {
 
 void AppendHex(const unsigned char* bytes, std::size_t size, std::string* out) {
   constexpr char kHex[] = "0123456789abcdef";
+  const std::size_t start = out->size();
+  out->resize(start + 2 * size);
+  char* digits = out->data() + start;
   for (std::size_t i = 0; i < size; ++i) {
-    const char digits[2] = {kHex[bytes[i] >> 4], kHex[bytes[i] & 15]};
-    out->append(digits, sizeof digits);
+    *digits++ = kHex[bytes[i] >> 4];
+    *digits++ = kHex[bytes[i] & 15];
   }
 }
 

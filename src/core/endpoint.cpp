@@ -71,14 +71,22 @@ bool Endpoint::is_aws() const {
 
 bool Endpoint::is_ip_address() const { return host.front() == '[' || IsIpv4(host); }
 
-Endpoint AwsEndpoint(std::string_view region) {
+AddressingStyle ParseAddressingStyle(std::string_view name) {
+  if (name == "auto") return AddressingStyle::kAuto;
+  if (name == "virtual") return AddressingStyle::kVirtual;
+  if (name == "path") return AddressingStyle::kPath;
+  throw Error(ErrorCode::kBadArgument, "invalid addressing style \"" + std::string(name) + "\"",
+              "Use auto, virtual or path.");
+}
+
+Endpoint AwsEndpoint(std::string_view region, std::string_view service) {
   const auto partition =
       std::find_if(std::begin(kPartitions), std::end(kPartitions), [region](const Partition& candidate) {
         return StartsWith(region, candidate.region_prefix);
       });
   Endpoint endpoint;
   endpoint.scheme = "https";
-  endpoint.host.append("s3.").append(region).append(".").append(partition->dns_suffix);
+  endpoint.host.append(service).append(".").append(region).append(".").append(partition->dns_suffix);
   return endpoint;
 }
 

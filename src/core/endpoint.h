@@ -8,6 +8,9 @@ namespace neon_s3 {
 
 enum class AddressingStyle { kAuto, kVirtual, kPath };
 
+// "auto", "virtual" or "path"; kBadArgument for anything else.
+AddressingStyle ParseAddressingStyle(std::string_view name);
+
 // `http[s]://host[:port][/base]`, taken apart.
 struct Endpoint {
   std::string scheme;     // "http" or "https"
@@ -20,9 +23,9 @@ struct Endpoint {
   bool is_ip_address() const;
 };
 
-// The regional endpoint of Amazon S3, in the partition that `region` names (aws, aws-cn, aws-us-gov,
-// the isolated ones): https://s3.eu-central-1.amazonaws.com.
-Endpoint AwsEndpoint(std::string_view region);
+// The regional endpoint of an Amazon service, in the partition that `region` names (aws, aws-cn,
+// aws-us-gov, the isolated ones): https://s3.eu-central-1.amazonaws.com.
+Endpoint AwsEndpoint(std::string_view region, std::string_view service = "s3");
 
 // kBadArgument unless `region` can stand in a credential scope and in a host name.
 void ValidateRegion(std::string_view region);

@@ -92,7 +92,7 @@ void Presigner::Begin() {
 void Presigner::AddSignatureParameters(const PresignRequest& request, const Credentials& credentials,
                                        const UtcTime& time) {
   query_.Add("X-Amz-Algorithm", kAlgorithm);
-  scratch_.assign(credentials.access_key_id).append("/").append(scope_);
+  scratch_.assign(credentials.access_key_id).append("/").append(common_.scope);
   query_.Add("X-Amz-Credential", scratch_);
   query_.Add("X-Amz-Date", time.timestamp());
   scratch_.clear();
@@ -106,35 +106,66 @@ void Presigner::AddSignatureParameters(const PresignRequest& request, const Cred
   }
 }
 
-PresignedUrl Presigner::Presign(const PresignRequest& request, const Credentials& credentials) {
+bool Presigner::IsCommon(const PresignRequest& request, const Credentials& credentials) const {
+  return common_.signing_key && input_.signed_at == request.signed_at &&
+         input_.expires_in == request.expires_in && input_.host == request.address->host &&
+         input_.scheme == request.address->scheme && input_.region == request.region &&
+         input_.access_key_id == credentials.access_key_id &&
+         input_.secret_access_key == credentials.secret_access_key &&
+         input_.session_token == credentials.session_token && input_.query == query_ &&
+         input_.headers == headers_;
+}
+
+void Presigner::BuildCommon(const PresignRequest& request, const Credentials& credentials) {
+  common_ = Common();  // with no signing key, until all is done
   const UtcTime time(request.signed_at);
-  scope_.clear();
-  AppendCredentialScope(time, request.region, kS3Service, &scope_);
+  input_.scheme = request.address->scheme;
+  input_.host = request.address->host;
+  input_.region = request.region;
+  input_.access_key_id = credentials.access_key_id;
+  input_.secret_access_key = credentials.secret_access_key;
+  input_.session_token = credentials.session_token;
+  input_.expires_in = request.expires_in;
+  input_.signed_at = request.signed_at;
+  input_.query = query_;
+  input_.headers = headers_;
+
+  AppendCredentialScope(time, request.region, kS3Service, &common_.scope);
   headers_.Add("host", request.address->host);
   headers_.SortByName();
-
-  url_.assign(request.address->scheme).append("://").append(request.address->host);
-  canonical_uri_.clear();
-  AppendPath(*request.address, request.key, &canonical_uri_);
-  url_.append(canonical_uri_).append("?");
-
   query_.SortByEncodedName();
   AddSignatureParameters(request, credentials, time);
-  query_.AppendTo(&url_);
+  common_.origin.append(request.address->scheme).append("://").append(request.address->host);
+  common_.url_tail.append("?");
+  query_.AppendTo(&common_.url_tail);
+  common_.url_tail.append("&X-Amz-Signature=");
   query_.SortByEncodedName();
+  AppendCanonicalRequestTail(query_, headers_, kUnsignedPayload, &common_.canonical_tail);
+  AppendStringToSignHead(time, common_.scope, &common_.string_to_sign_head);
+  common_.signing_key = signing_keys_
+                            .Get(sha256_, credentials.secret_access_key, time.date(), request.region,
+                                 kS3Service)
+                            .WithPrefix(common_.string_to_sign_head);
+}
 
-  canonical_request_.clear();
-  AppendCanonicalRequest(request.method, canonical_uri_, query_, headers_, kUnsignedPayload,
-                         &canonical_request_);
-  string_to_sign_.clear();
-  AppendStringToSign(time, scope_, sha256_.Digest(canonical_request_), &string_to_sign_);
+PresignedUrl Presigner::Presign(const PresignRequest& request, const Credentials& credentials) {
+  if (!IsCommon(request, credentials)) BuildCommon(request, credentials);
 
-  HmacSha256Key& signing_key = signing_keys_.Get(sha256_, credentials.secret_access_key, time.date(),
-                                                 request.region, kS3Service);
-  signature_.clear();
-  AppendSignature(signing_key, string_to_sign_, &signature_);
-  url_.append("&X-Amz-Signature=").append(signature_);
-  return {url_, canonical_request_, string_to_sign_, scope_, signature_};
+  canonical_request_.assign(request.method).append("\n");
+  const std::size_t uri = canonical_request_.size();
+  AppendPath(*request.address, request.key, &canonical_request_);
+  url_.assign(common_.origin).append(canonical_request_, uri).append(common_.url_tail);
+  canonical_request_.append(common_.canonical_tail);
+
+  const Sha256Digest hash = sha256_.Digest(canonical_request_);
+  string_to_sign_.assign(common_.string_to_sign_head);
+  AppendHex(hash.data(), hash.size(), &string_to_sign_);
+  const std::string_view hash_text =
+      std::string_view(string_to_sign_).substr(common_.string_to_sign_head.size());
+  const Sha256Digest signature = common_.signing_key->Sign(hash_text);
+  AppendHex(signature.data(), signature.size(), &url_);
+  const std::string_view signature_text = std::string_view(url_).substr(url_.size() - 64);
+  return {url_, canonical_request_, string_to_sign_, common_.scope, signature_text};
 }
 
 }  // namespace neon_s3

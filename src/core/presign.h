@@ -48,7 +48,8 @@ struct PresignedUrl {
 // scheme://host/path of the object (or bucket), percent-encoded, without a query.
 void AppendObjectUrl(const Address& address, std::optional<std::string_view> key, std::string* out);
 
-// Signs one URL after the other, and keeps the signing key and its buffers in between.
+// Signs one URL after the other. What consecutive URLs have in common, which is all but the method, the
+// path and the signature, is built once; most of a statement's URLs then cost their two hashes.
 class Presigner {
  public:
   // Empties query() and headers(), which are then to be filled for one Presign().
@@ -63,6 +64,25 @@ class Presigner {
   SigningKeyCache& signing_keys() { return signing_keys_; }
 
  private:
+  // What a Common was built from.
+  struct CommonInput {
+    std::string scheme, host, region, access_key_id;
+    SecretString secret_access_key, session_token;
+    std::int64_t expires_in = 0, signed_at = 0;
+    QueryParameters query;
+    SignedHeaders headers;
+  };
+  struct Common {
+    std::string origin;          // https://host
+    std::string url_tail;        // from '?' to "X-Amz-Signature="
+    std::string canonical_tail;  // from the line break after the URI on
+    std::string scope;
+    std::string string_to_sign_head;
+    std::optional<HmacSha256Key> signing_key;  // with that head as its prefix; none: nothing is built
+  };
+
+  bool IsCommon(const PresignRequest& request, const Credentials& credentials) const;
+  void BuildCommon(const PresignRequest& request, const Credentials& credentials);
   void AddSignatureParameters(const PresignRequest& request, const Credentials& credentials,
                               const UtcTime& time);
 
@@ -70,7 +90,9 @@ class Presigner {
   SigningKeyCache signing_keys_;
   QueryParameters query_;
   SignedHeaders headers_;
-  std::string url_, canonical_uri_, canonical_request_, string_to_sign_, scope_, signature_, scratch_;
+  CommonInput input_;
+  Common common_;
+  std::string url_, canonical_request_, string_to_sign_, scratch_;
 };
 
 }  // namespace neon_s3

@@ -51,6 +51,10 @@ bool FieldList::Contains(std::string_view wanted) const {
                      [&](const Field& field) { return name(field) == wanted; });
 }
 
+bool FieldList::operator==(const FieldList& other) const {
+  return text_ == other.text_ && fields_ == other.fields_;
+}
+
 std::uint32_t FieldList::Offset() const {
   if (text_.size() > std::numeric_limits<std::uint32_t>::max()) {
     throw Error(ErrorCode::kTooLarge, "query parameters and headers are too large");
@@ -114,7 +118,13 @@ void SignedHeaders::AppendNames(std::string* out) const {
 void AppendCanonicalRequest(std::string_view method, std::string_view canonical_uri,
                             const QueryParameters& query, const SignedHeaders& headers,
                             std::string_view payload_hash, std::string* out) {
-  out->append(method).append("\n").append(canonical_uri).append("\n");
+  out->append(method).append("\n").append(canonical_uri);
+  AppendCanonicalRequestTail(query, headers, payload_hash, out);
+}
+
+void AppendCanonicalRequestTail(const QueryParameters& query, const SignedHeaders& headers,
+                                std::string_view payload_hash, std::string* out) {
+  out->append("\n");
   query.AppendTo(out);
   out->append("\n");
   headers.AppendCanonicalHeaders(out);
@@ -131,9 +141,13 @@ void AppendCredentialScope(const UtcTime& time, std::string_view region, std::st
 
 void AppendStringToSign(const UtcTime& time, std::string_view credential_scope,
                         const Sha256Digest& canonical_request_hash, std::string* out) {
+  AppendStringToSignHead(time, credential_scope, out);
+  AppendHex(canonical_request_hash.data(), canonical_request_hash.size(), out);
+}
+
+void AppendStringToSignHead(const UtcTime& time, std::string_view credential_scope, std::string* out) {
   out->append(kAlgorithm).append("\n").append(time.timestamp()).append("\n");
   out->append(credential_scope).append("\n");
-  AppendHex(canonical_request_hash.data(), canonical_request_hash.size(), out);
 }
 
 HmacSha256Key DeriveSigningKey(Sha256& sha256, std::string_view secret_access_key,

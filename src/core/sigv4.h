@@ -23,8 +23,10 @@ constexpr std::string_view kUnsignedPayload = "UNSIGNED-PAYLOAD";
 class FieldList {
  public:
   void Clear();
-  std::size_t size() const { return fields_.size(); }
   bool Contains(std::string_view name) const;
+
+  // The same fields in the same order.
+  bool operator==(const FieldList& other) const;
 
  protected:
   // What was appended to text_ since the last field ends here.
@@ -35,6 +37,10 @@ class FieldList {
 
   struct Field {
     std::uint32_t name, value, end;  // offsets into text_
+
+    bool operator==(const Field& other) const {
+      return name == other.name && value == other.value && end == other.end;
+    }
   };
   std::string_view name(const Field& field) const;
   std::string_view value(const Field& field) const;
@@ -74,12 +80,19 @@ void AppendCanonicalRequest(std::string_view method, std::string_view canonical_
                             const QueryParameters& query, const SignedHeaders& headers,
                             std::string_view payload_hash, std::string* out);
 
+// What follows the URI in it, from the line break on: the part that URLs of one kind have in common.
+void AppendCanonicalRequestTail(const QueryParameters& query, const SignedHeaders& headers,
+                                std::string_view payload_hash, std::string* out);
+
 // 20130524/us-east-1/s3/aws4_request
 void AppendCredentialScope(const UtcTime& time, std::string_view region, std::string_view service,
                            std::string* out);
 
 void AppendStringToSign(const UtcTime& time, std::string_view credential_scope,
                         const Sha256Digest& canonical_request_hash, std::string* out);
+
+// All of it but the hash, which comes last.
+void AppendStringToSignHead(const UtcTime& time, std::string_view credential_scope, std::string* out);
 
 // HMAC(HMAC(HMAC(HMAC("AWS4" + secret, date), region), service), "aws4_request").
 HmacSha256Key DeriveSigningKey(Sha256& sha256, std::string_view secret_access_key,

@@ -1,6 +1,7 @@
 // ASCII text: comparisons that no locale changes.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -22,11 +23,24 @@ inline bool EndsWith(std::string_view text, std::string_view suffix) {
   return text.size() >= suffix.size() && text.substr(text.size() - suffix.size()) == suffix;
 }
 
+// A set of bytes, to be made at compile time.
+class ByteSet {
+ public:
+  constexpr explicit ByteSet(std::string_view members) : is_{} {
+    for (const char c : members) is_[static_cast<unsigned char>(c)] = true;
+  }
+  constexpr bool Has(char c) const { return is_[static_cast<unsigned char>(c)]; }
+
+ private:
+  bool is_[256];
+};
+
 // A header's name (RFC 9110 section 5.6.2).
 inline bool IsToken(std::string_view text) {
-  constexpr std::string_view kTokenChars =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~";
-  return !text.empty() && text.find_first_not_of(kTokenChars) == std::string_view::npos;
+  constexpr ByteSet kTokenChars(
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~");
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [&](char c) { return kTokenChars.Has(c); });
 }
 
 }  // namespace neon_s3
