@@ -3,13 +3,13 @@ EXTENSION = neon_s3
 MODULE_big = neon_s3
 DATA = sql/neon_s3--1.0.sql
 OBJS = $(patsubst %.cpp,%.o,$(wildcard src/core/*.cpp src/net/*.cpp src/pg/*.cpp))
-REGRESS = extension presign post_policy settings upload
+REGRESS = extension presign post_policy settings server upload
 
 # Debian's PGXS tracks no dependencies on headers, so the compiler does. PostgreSQL 15's headers say
 # "register", which C++17 dropped.
 PG_CPPFLAGS = -Isrc
 PG_CXXFLAGS = -std=c++17 -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter -Wno-register -MMD
-SHLIB_LINK = -lcurl -lcrypto -lstdc++
+SHLIB_LINK = -lcurl -lcrypto -lpugixml -lsimpleini -lstdc++
 EXTRA_CLEAN = $(OBJS:.o=.d) $(OBJS:.o=.bc)
 
 PG_CONFIG ?= pg_config

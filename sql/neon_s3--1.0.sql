@@ -2,6 +2,20 @@
 -- is looked up along a caller's search_path but the files table.
 \echo Use "CREATE EXTENSION neon_s3" to load this file. \quit
 
+-- ---------------------------------------------------------------- named servers
+
+CREATE FUNCTION s3_server_options_validator(options text[], catalog oid)
+RETURNS void
+AS 'MODULE_PATHNAME', 'neon_s3_server_options_validator' LANGUAGE C STRICT;
+
+COMMENT ON FUNCTION s3_server_options_validator(text[], oid) IS
+'Checks the options of servers and user mappings of neon_s3.';
+
+CREATE FOREIGN DATA WRAPPER neon_s3 VALIDATOR s3_server_options_validator;
+
+COMMENT ON FOREIGN DATA WRAPPER neon_s3 IS
+'Buckets by name: CREATE SERVER for region, bucket and endpoint; CREATE USER MAPPING for access_key_id, secret_access_key and session_token of a role or PUBLIC. Whoever signs needs USAGE on the server.';
+
 -- ---------------------------------------------------------------- presigning
 
 CREATE FUNCTION s3_presign_get(

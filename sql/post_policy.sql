@@ -7,6 +7,8 @@ SET neon_s3.endpoint = '';
 SET neon_s3.public_endpoint = '';
 SET neon_s3.addressing_style = 'auto';
 SET neon_s3.bucket = 'examplebucket';
+SET neon_s3.credential_providers = 'static';
+SET neon_s3.server = '';
 \pset format unaligned
 \pset tuples_only on
 

@@ -2,6 +2,8 @@
 SET neon_s3.access_key_id = 'AKIAIOSFODNN7EXAMPLE';
 SET neon_s3.secret_access_key = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY';
 SET neon_s3.bucket = 'examplebucket';
+SET neon_s3.credential_providers = 'static';
+SET neon_s3.server = '';
 
 \set SHOW_CONTEXT never
 

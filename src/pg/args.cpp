@@ -148,12 +148,9 @@ TimestampTz ArgReader::SignedAt() {
   return time;
 }
 
-void ArgReader::Server() {
+const char* ArgReader::Name() {
   const int n = Next();
-  if (fcinfo_->args[n].isnull) return;
-  ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                  errmsg("named servers are not supported by this version of neon_s3"),
-                  errhint("Leave the argument \"server\" out; the settings neon_s3.* apply.")));
+  return fcinfo_->args[n].isnull ? nullptr : TextDatumGetCString(fcinfo_->args[n].value);
 }
 
 std::int64_t ToUnixSeconds(TimestampTz time) {

@@ -53,8 +53,8 @@ class ArgReader {
   std::int64_t ExpiresIn();
   // The argument, else the time of day. 22023 for infinity.
   TimestampTz SignedAt();
-  // `server`: refused until there are named servers.
-  void Server();
+  // A name in the server's encoding, for the catalogs. Null where the argument is.
+  const char* Name();
 
  private:
   int Next() { return next_++; }

@@ -4,18 +4,11 @@
 
 #include "core/error.h"
 #include "net/endpoint_url.h"
-#include "pg/guc.h"
 
 namespace neon_s3 {
 namespace {
 
 constexpr std::size_t kRememberedUploads = 1000;
-
-Endpoint ClientEndpoint(const Settings& settings) {
-  if (*settings.public_endpoint) return ParseEndpointUrl(settings.public_endpoint);
-  if (*settings.endpoint) return ParseEndpointUrl(settings.endpoint);
-  return AwsEndpoint(settings.region);
-}
 
 }  // namespace
 
@@ -24,21 +17,27 @@ BackendState& BackendState::Get() {
   return *state;
 }
 
-const Address& BackendState::ResolveClientAddress(std::optional<std::string_view> bucket) {
-  const Settings& settings = CurrentSettings();
-  const std::string_view name = bucket ? *bucket : std::string_view(settings.bucket);
-  if (generation_ == settings.generation && bucket_ == name) return address_;
+const Address& BackendState::ResolveClientAddress(const Target& target) {
+  const std::string_view bucket = target.bucket.value_or(target.default_bucket);
+  const std::string_view endpoint =
+      target.public_endpoint.empty() ? target.endpoint : target.public_endpoint;
+  const bool same = bucket_ == bucket && endpoint_ == endpoint && region_ == target.region &&
+                    addressing_style_ == target.addressing_style;
+  if (same && !bucket_.empty()) return address_;
 
-  if (!bucket && name.empty()) {
+  if (!target.bucket && bucket.empty()) {
     throw Error(ErrorCode::kBadArgument, "no bucket is given",
                 "Name one in the argument \"bucket\", or set neon_s3.bucket.");
   }
-  ValidateBucketName(name);
-  generation_ = 0;
-  address_ = ResolveAddress(ClientEndpoint(settings),
-                            static_cast<AddressingStyle>(settings.addressing_style), name);
-  bucket_ = name;
-  generation_ = settings.generation;
+  ValidateBucketName(bucket);
+  bucket_.clear();  // nothing is cached unless all goes well
+  address_ = ResolveAddress(
+      endpoint.empty() ? AwsEndpoint(target.region) : ParseEndpointUrl(std::string(endpoint)),
+      target.addressing_style, bucket);
+  endpoint_ = endpoint;
+  region_ = target.region;
+  addressing_style_ = target.addressing_style;
+  bucket_ = bucket;
   return address_;
 }
 

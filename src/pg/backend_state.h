@@ -10,6 +10,8 @@
 #include "core/endpoint.h"
 #include "core/post_policy.h"
 #include "core/presign.h"
+#include "net/credential_chain.h"
+#include "pg/target.h"
 
 namespace neon_s3 {
 
@@ -25,13 +27,14 @@ class BackendState {
   // Made at the first call in the backend, never in the postmaster.
   static BackendState& Get();
 
-  // The address of `bucket`, or of neon_s3.bucket, for clients: at the public endpoint. kBadArgument
-  // where there is no bucket. Valid until the next call.
-  const Address& ResolveClientAddress(std::optional<std::string_view> bucket);
+  // The target's bucket as clients address it: at the public endpoint. kBadArgument where there is no
+  // bucket. Valid until the next call.
+  const Address& ResolveClientAddress(const Target& target);
   // Of the address resolved last.
   const std::string& bucket() const { return bucket_; }
 
   Presigner& presigner() { return presigner_; }
+  CredentialChain& credentials() { return credentials_; }
 
   // For results that outlive the guard; good until the next call that uses them.
   std::string& buffer() { return buffer_; }
@@ -45,9 +48,10 @@ class BackendState {
   Presigner presigner_;
   std::string buffer_;
   std::optional<PostPolicy> post_policy_;
+  CredentialChain credentials_;
   Address address_;
-  std::string bucket_;
-  std::uint64_t generation_ = 0;  // of the settings that address_ was made from; 0: none yet
+  std::string bucket_, region_, endpoint_;  // what address_ was made from
+  AddressingStyle addressing_style_;
   std::deque<PresignedUpload> uploads_;
 };
 

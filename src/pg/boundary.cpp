@@ -8,6 +8,7 @@
 
 extern "C" {
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 }
 
 namespace neon_s3 {
@@ -50,6 +51,21 @@ int SqlState(ErrorCode code) {
       return ERRCODE_OUT_OF_MEMORY;
     case ErrorCode::kUnsupported:
       return ERRCODE_FEATURE_NOT_SUPPORTED;
+    case ErrorCode::kCredentialsFile:
+      return ERRCODE_CONFIG_FILE_ERROR;
+    case ErrorCode::kConnect:
+      return ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION;
+    case ErrorCode::kConnectionLost:
+      return ERRCODE_CONNECTION_FAILURE;
+    case ErrorCode::kMalformedReply:
+      return ERRCODE_PROTOCOL_VIOLATION;
+    case ErrorCode::kRefused:
+      return ERRCODE_EXTERNAL_ROUTINE_EXCEPTION;
+    case ErrorCode::kNotFound:
+      return ERRCODE_NO_DATA_FOUND;
+    case ErrorCode::kCancelled:
+      return ERRCODE_QUERY_CANCELED;
+    case ErrorCode::kServerFailed:
     case ErrorCode::kSystem:
       break;
   }
@@ -61,7 +77,10 @@ const char* ServerText(const char* utf8) {
   return pg_any_to_server(utf8, static_cast<int>(std::strlen(utf8)), PG_UTF8);
 }
 
+bool Cancelled() { return InterruptPending && (QueryCancelPending || ProcDiePending); }
+
 void Raise(const ErrorReport& report) {
+  if (report.code == ErrorCode::kCancelled) CHECK_FOR_INTERRUPTS();
   const char* message = ServerText(report.message);
   const char* detail = ServerText(report.detail);
   const char* hint = ServerText(report.hint);

@@ -5,7 +5,6 @@
 #include <cstring>
 
 #include "pg/boundary.h"
-#include "pg/guc.h"
 #include "pg/result.h"
 #include "pg/sign.h"
 
@@ -165,21 +164,22 @@ NEON_S3_FUNCTION(neon_s3_presign_post) {
   const std::optional<std::int64_t> max_length = args.BigInt();
   const FieldArgs fields = args.Fields("fields");
   const ConditionArgs conditions = ParseConditions(args.Json());
-  const OptionalText bucket = args.Text();
-  args.Server();
+  const Target target = ReadTarget(args);
   const std::int64_t signed_at = ToUnixSeconds(args.SignedAt());
 
+  Validity validity;
   const PostPolicy* policy = nullptr;
   Foreign([&] {
     BackendState& state = BackendState::Get();
     PostPolicyRequest request;
-    request.address = &state.ResolveClientAddress(bucket);
-    request.region = CurrentSettings().region;
+    request.address = &state.ResolveClientAddress(target);
+    request.region = target.region;
     request.bucket = state.bucket();
     request.key = *key;
-    request.expires_in = expires_in;
     request.signed_at = signed_at;
-    PostPolicy& form = state.post_policy().emplace(request, RequireCredentials());
+    validity = FindCredentials(state, target, expires_in, signed_at);
+    request.expires_in = validity.expires_in;
+    PostPolicy& form = state.post_policy().emplace(request, validity.credentials);
     if (content_type) form.AddField("Content-Type", *content_type);
     if (min_length || max_length) form.AddLengthRange(min_length, max_length);
     for (const FieldArg& field : fields) form.AddField(field.name, field.value);
@@ -189,11 +189,12 @@ NEON_S3_FUNCTION(neon_s3_presign_post) {
     form.Finish();
     policy = &form;
   });
+  WarnIfClamped(validity);
   const std::string_view json = PolicyJson(*policy);
   Foreign([&] {
     BackendState& state = BackendState::Get();
     state.post_policy()->Sign(json, state.presigner().sha256(), state.presigner().signing_keys(),
-                              RequireCredentials().secret_access_key);
+                              validity.credentials.secret_access_key);
   });
 
   Datum values[] = {TextDatum(policy->url()), FieldsDatum(*policy)};

@@ -11,7 +11,7 @@ namespace {
 
 // <target> and <request>, which end the argument lists.
 struct RequestArgs {
-  OptionalText bucket;
+  Target target;
   FieldArgs query;
   FieldArgs headers;
   std::int64_t signed_at;
@@ -19,12 +19,16 @@ struct RequestArgs {
 
 RequestArgs ReadRequest(ArgReader& args) {
   RequestArgs request;
-  request.bucket = args.Text();
-  args.Server();
+  request.target = ReadTarget(args);
   request.query = args.Fields("query");
   request.headers = args.Fields("headers");
   request.signed_at = ToUnixSeconds(args.SignedAt());
   return request;
+}
+
+Datum UrlDatum(const SignedUrl& url) {
+  WarnIfClamped(url.validity);
+  return TextDatum(url.presigned.url);
 }
 
 // s3_presign_get, _head and _delete; only the first has download_as.
@@ -37,7 +41,7 @@ Datum PresignExisting(FunctionCallInfo fcinfo, std::string_view method, bool has
   const OptionalText version_id = args.Text();
   const RequestArgs request = ReadRequest(args);
 
-  std::string_view url;
+  SignedUrl url;
   Foreign([&] {
     BackendState& state = BackendState::Get();
     BeginRequest(state, request.query, request.headers);
@@ -46,9 +50,9 @@ Datum PresignExisting(FunctionCallInfo fcinfo, std::string_view method, bool has
       AddQueryParameter("response-content-disposition", AttachmentDisposition(*download_as), &query);
     }
     if (version_id) AddQueryParameter("versionId", *version_id, &query);
-    url = SignRequest(state, {method, key, request.bucket, expires_in, request.signed_at}).url;
+    url = SignRequest(state, {method, key, &request.target, expires_in, request.signed_at});
   });
-  return TextDatum(url);
+  return UrlDatum(url);
 }
 
 void AddPart(std::string_view upload_id, std::int32_t part_number, QueryParameters* query) {
@@ -62,7 +66,7 @@ void AddPart(std::string_view upload_id, std::int32_t part_number, QueryParamete
 }
 
 // s3_presign and s3_presign_explain. False where the result is NULL.
-bool PresignAny(FunctionCallInfo fcinfo, PresignedUrl* presigned) {
+bool PresignAny(FunctionCallInfo fcinfo, SignedUrl* url) {
   if (PG_ARGISNULL(0)) return false;
   ArgReader args(fcinfo);
   const OptionalText method = args.Text();
@@ -77,8 +81,9 @@ bool PresignAny(FunctionCallInfo fcinfo, PresignedUrl* presigned) {
     BackendState& state = BackendState::Get();
     const std::string_view upper_case = ParseMethod(*method);
     BeginRequest(state, request.query, request.headers);
-    *presigned = SignRequest(state, {upper_case, key, request.bucket, expires_in, request.signed_at});
+    *url = SignRequest(state, {upper_case, key, &request.target, expires_in, request.signed_at});
   });
+  WarnIfClamped(url->validity);
   return true;
 }
 
@@ -105,16 +110,16 @@ NEON_S3_FUNCTION(neon_s3_presign_put) {
   constraints.overwrite = args.Boolean(true);
   const RequestArgs request = ReadRequest(args);
 
-  std::string_view url;
+  SignedUrl url;
   Foreign([&] {
     BackendState& state = BackendState::Get();
     BeginRequest(state, request.query, request.headers);
     for (const UploadHeaders::Header& header : UploadHeaders(constraints)) {
       AddSignedHeader(header.name, header.value, &state.presigner().headers());
     }
-    url = SignRequest(state, {"PUT", key, request.bucket, expires_in, request.signed_at}).url;
+    url = SignRequest(state, {"PUT", key, &request.target, expires_in, request.signed_at});
   });
-  return TextDatum(url);
+  return UrlDatum(url);
 }
 
 NEON_S3_FUNCTION(neon_s3_presign_upload_part) {
@@ -126,25 +131,26 @@ NEON_S3_FUNCTION(neon_s3_presign_upload_part) {
   const std::int64_t expires_in = args.ExpiresIn();
   const RequestArgs request = ReadRequest(args);
 
-  std::string_view url;
+  SignedUrl url;
   Foreign([&] {
     BackendState& state = BackendState::Get();
     BeginRequest(state, request.query, request.headers);
     AddPart(*upload_id, part_number, &state.presigner().query());
-    url = SignRequest(state, {"PUT", key, request.bucket, expires_in, request.signed_at}).url;
+    url = SignRequest(state, {"PUT", key, &request.target, expires_in, request.signed_at});
   });
-  return TextDatum(url);
+  return UrlDatum(url);
 }
 
 NEON_S3_FUNCTION(neon_s3_presign) {
-  PresignedUrl presigned;
-  if (!PresignAny(fcinfo, &presigned)) PG_RETURN_NULL();
-  return TextDatum(presigned.url);
+  SignedUrl url;
+  if (!PresignAny(fcinfo, &url)) PG_RETURN_NULL();
+  return TextDatum(url.presigned.url);
 }
 
 NEON_S3_FUNCTION(neon_s3_presign_explain) {
-  PresignedUrl presigned;
-  if (!PresignAny(fcinfo, &presigned)) PG_RETURN_NULL();
+  SignedUrl url;
+  if (!PresignAny(fcinfo, &url)) PG_RETURN_NULL();
+  const PresignedUrl& presigned = url.presigned;
   Datum values[] = {TextDatum(presigned.url), TextDatum(presigned.canonical_request),
                     TextDatum(presigned.string_to_sign), TextDatum(presigned.credential_scope),
                     TextDatum(presigned.signature)};
@@ -156,15 +162,14 @@ NEON_S3_FUNCTION(neon_s3_public_url) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
   const OptionalText key = args.Text();
-  const OptionalText bucket = args.Text();
-  args.Server();
+  const Target target = ReadTarget(args);
 
   std::string_view url;
   Foreign([&] {
     ValidateObjectKey(*key);
     BackendState& state = BackendState::Get();
     state.buffer().clear();
-    AppendObjectUrl(state.ResolveClientAddress(bucket), key, &state.buffer());
+    AppendObjectUrl(state.ResolveClientAddress(target), key, &state.buffer());
     url = state.buffer();
   });
   return TextDatum(url);

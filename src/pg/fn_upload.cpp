@@ -55,13 +55,13 @@ NEON_S3_FUNCTION(neon_s3_presign_upload) {
   constraints.content_length = args.BigInt();
   constraints.checksum_sha256 = args.Bytes();
   constraints.overwrite = args.Boolean(true);
-  const OptionalText bucket = args.Text();
-  args.Server();
+  const Target target = ReadTarget(args);
   const TimestampTz now = GetCurrentTimestamp();
   const std::string_view uuid = RandomUuid();
 
   std::optional<UploadHeaders> headers;
-  std::string_view url, object_key, public_url;
+  SignedUrl url;
+  std::string_view object_key, public_url;
   Foreign([&] {
     BackendState& state = BackendState::Get();
     const std::string key = MakeObjectKey(key_prefix.value_or(""), uuid, *file_name);
@@ -70,16 +70,18 @@ NEON_S3_FUNCTION(neon_s3_presign_upload) {
     for (const UploadHeaders::Header& header : *headers) {
       AddSignedHeader(header.name, header.value, &state.presigner().headers());
     }
-    url = SignRequest(state, {"PUT", key, bucket, expires_in, ToUnixSeconds(now)}).url;
+    url = SignRequest(state, {"PUT", key, &target, expires_in, ToUnixSeconds(now)});
     state.buffer().clear();
-    AppendObjectUrl(state.ResolveClientAddress(bucket), key, &state.buffer());
+    AppendObjectUrl(state.ResolveClientAddress(target), key, &state.buffer());
     public_url = state.buffer();
     object_key = state.Remember(ToRemember(key, constraints)).object_key;
   });
 
+  WarnIfClamped(url.validity);
+
   // X-Amz-Date has no fraction.
-  const TimestampTz expires_at = now - now % USECS_PER_SEC + expires_in * USECS_PER_SEC;
-  Datum values[] = {TextDatum("PUT"),        TextDatum(url),        HeadersDatum(*headers),
+  const TimestampTz expires_at = now - now % USECS_PER_SEC + url.validity.expires_in * USECS_PER_SEC;
+  Datum values[] = {TextDatum("PUT"),        TextDatum(url.presigned.url),        HeadersDatum(*headers),
                     TextDatum(object_key),   TextDatum(public_url), TimestampTzGetDatum(expires_at)};
   bool nulls[lengthof(values)] = {};
   return RowDatum(fcinfo, values, nulls);

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "net/credential_chain.h"
 #include "net/endpoint_url.h"
 #include "pg/boundary.h"
 
@@ -143,9 +144,9 @@ bool CheckEndpoint(char** newval, void**, GucSource) {
   return CheckText(*newval, [](const char* value) { ParseEndpointUrl(value); });
 }
 
-void AssignText(const char*, void*) { ++settings.generation; }
-
-void AssignEnum(int, void*) { ++settings.generation; }
+bool CheckProviders(char** newval, void**, GucSource) {
+  return CheckText(*newval, [](const char* value) { ParseProviders(value); });
+}
 
 // ---------------------------------------------------------------- definitions
 
@@ -157,14 +158,14 @@ constexpr config_enum_entry kAddressingStyles[] = {
 };
 
 void DefineText(const char* name, const char* description, const char* more, char** variable,
-                const char* boot_value, GucStringCheckHook check) {
+                const char* boot_value, GucStringCheckHook check, GucContext context = PGC_SUSET) {
   DefineCustomStringVariable(name, description, more,
                              /*valueAddr=*/variable,
                              /*bootValue=*/boot_value,
-                             /*context=*/PGC_SUSET,
+                             /*context=*/context,
                              /*flags=*/0,
                              /*check_hook=*/check,
-                             /*assign_hook=*/AssignText,
+                             /*assign_hook=*/nullptr,
                              /*show_hook=*/nullptr);
 }
 
@@ -215,17 +216,21 @@ void DefineSettings() {
                            /*context=*/PGC_SUSET,
                            /*flags=*/0,
                            /*check_hook=*/nullptr,
-                           /*assign_hook=*/AssignEnum,
+                           /*assign_hook=*/nullptr,
                            /*show_hook=*/nullptr);
-  DefineCustomStringVariable("neon_s3.files_table",
-                             "Table of the files' metadata, looked up along the search_path.", nullptr,
-                             /*valueAddr=*/&settings.files_table,
-                             /*bootValue=*/"s3_files",
-                             /*context=*/PGC_USERSET,
-                             /*flags=*/0,
-                             /*check_hook=*/nullptr,
-                             /*assign_hook=*/nullptr,
-                             /*show_hook=*/nullptr);
+  DefineText("neon_s3.files_table", "Table of the files' metadata, looked up along the search_path.",
+             nullptr, &settings.files_table, "s3_files", nullptr, PGC_USERSET);
+  DefineText("neon_s3.server", "Foreign server for calls that name none.",
+             "Empty for the settings neon_s3.* alone.", &settings.server, "", nullptr, PGC_USERSET);
+  DefineText("neon_s3.credential_providers", "Where credentials are looked for, in this order.",
+             "static, environment, profile; over the network: web_identity, container, instance, "
+             "assume_role.",
+             &settings.credential_providers, "static, environment, profile", CheckProviders);
+  DefineText("neon_s3.credentials_file", "AWS shared credentials file of the profile provider.",
+             "Empty for the one of the server's operating system user.", &settings.credentials_file, "",
+             nullptr);
+  DefineText("neon_s3.profile", "Profile in the credentials file.", nullptr, &settings.profile,
+             "default", nullptr);
   DefineSeconds("neon_s3.expires_in", "How long a presigned URL is good for by default.",
                 &settings.expires_in, 300, PGC_USERSET);
   DefineSeconds("neon_s3.max_expires_in",

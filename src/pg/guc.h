@@ -1,8 +1,6 @@
 // The settings neon_s3.*, all of them.
 #pragma once
 
-#include <cstdint>
-
 #include "core/endpoint.h"
 #include "core/sigv4.h"
 
@@ -16,10 +14,13 @@ struct Settings {
   char* endpoint;
   char* public_endpoint;
   char* files_table;
+  char* server;
+  char* credential_providers;
+  char* credentials_file;
+  char* profile;
   int addressing_style;  // an AddressingStyle
   int expires_in;        // seconds
   int max_expires_in;    // seconds
-  std::uint64_t generation;  // another one whenever region, bucket, endpoints or style change
 };
 
 const Settings& CurrentSettings();

@@ -1,19 +1,47 @@
 #include "pg/sign.h"
 
+#include <ctime>
+
 #include "core/error.h"
 #include "core/object_key.h"
-#include "pg/guc.h"
+#include "pg/boundary.h"
 
 namespace neon_s3 {
 
-Credentials RequireCredentials() {
-  const Credentials credentials = StaticCredentials();
-  if (credentials.access_key_id.empty() || credentials.secret_access_key.empty()) {
-    throw Error(ErrorCode::kNoCredentials, "no S3 credentials are set",
+Validity FindCredentials(BackendState& state, const Target& target, std::int64_t expires_in,
+                         std::int64_t signed_at) {
+  ChainRequest request;
+  request.static_credentials = target.static_credentials;
+  request.providers = target.credential_providers;
+  request.credentials_file = target.credentials_file;
+  request.profile = target.profile;
+  request.region = target.region;
+  request.role_arn = target.role_arn;
+  request.external_id = target.external_id;
+  request.role_session_name = target.role_session_name;
+  const auto found = state.credentials().Resolve(request, std::time(nullptr), Cancelled);
+  if (!found) {
+    throw Error(ErrorCode::kNoCredentials, "no S3 credentials are found",
                 "Set neon_s3.access_key_id and neon_s3.secret_access_key in postgresql.conf, with "
-                "neon_s3 in shared_preload_libraries.");
+                "neon_s3 in shared_preload_libraries, or give neon_s3 a user mapping or a "
+                "credentials file.");
   }
-  return credentials;
+  if (!found->expires_at || signed_at + expires_in <= *found->expires_at) {
+    return {found->credentials, expires_in, false};
+  }
+  if (signed_at >= *found->expires_at) {
+    throw Error(ErrorCode::kNoCredentials, "the S3 credentials have expired",
+                "Renew them where neon_s3.credential_providers finds them.");
+  }
+  return {found->credentials, *found->expires_at - signed_at, true};
+}
+
+void WarnIfClamped(const Validity& validity) {
+  if (!validity.clamped) return;
+  ereport(WARNING, (errcode(ERRCODE_WARNING),
+                    errmsg("the URL expires with its credentials, in %lld seconds",
+                           static_cast<long long>(validity.expires_in)),
+                    errhint("Ask for less, or use credentials that live longer.")));
 }
 
 void BeginRequest(BackendState& state, const FieldArgs& query, const FieldArgs& headers) {
@@ -23,16 +51,17 @@ void BeginRequest(BackendState& state, const FieldArgs& query, const FieldArgs& 
   for (const FieldArg& field : headers) AddSignedHeader(field.name, field.value, &presigner.headers());
 }
 
-PresignedUrl SignRequest(BackendState& state, const SigningArgs& args) {
+SignedUrl SignRequest(BackendState& state, const SigningArgs& args) {
   if (args.key) ValidateObjectKey(*args.key);
   PresignRequest request;
   request.method = args.method;
-  request.address = &state.ResolveClientAddress(args.bucket);
-  request.region = CurrentSettings().region;
+  request.address = &state.ResolveClientAddress(*args.target);
+  request.region = args.target->region;
   request.key = args.key;
-  request.expires_in = args.expires_in;
   request.signed_at = args.signed_at;
-  return state.presigner().Presign(request, RequireCredentials());
+  const Validity validity = FindCredentials(state, *args.target, args.expires_in, args.signed_at);
+  request.expires_in = validity.expires_in;
+  return {state.presigner().Presign(request, validity.credentials), validity};
 }
 
 }  // namespace neon_s3

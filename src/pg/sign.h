@@ -1,27 +1,44 @@
-// Signing, as the SQL functions have it in common. C++'s regime.
+// Signing, as the SQL functions have it in common.
 #pragma once
 
 #include "pg/args.h"
 #include "pg/backend_state.h"
+#include "pg/target.h"
 
 namespace neon_s3 {
 
-// kNoCredentials where there are none.
-Credentials RequireCredentials();
+// What the target's credentials allow. Plain data.
+struct Validity {
+  Credentials credentials;
+  std::int64_t expires_in;  // seconds; less than asked for where the credentials end before
+  bool clamped;
+};
 
-// What the caller adds to a request: begins a new one in the state's presigner. kBadArgument for what
-// can't be signed.
+// C++'s regime. kNoCredentials where no provider has any, or they have expired at `signed_at`.
+Validity FindCredentials(BackendState& state, const Target& target, std::int64_t expires_in,
+                         std::int64_t signed_at);
+
+// PostgreSQL's regime: the WARNING that belongs to a clamped expiry.
+void WarnIfClamped(const Validity& validity);
+
+// C++'s regime: begins a new request in the state's presigner, with what the caller adds to it.
+// kBadArgument for what can't be signed.
 void BeginRequest(BackendState& state, const FieldArgs& query, const FieldArgs& headers);
 
 struct SigningArgs {
   std::string_view method;  // upper case
   OptionalText key;         // none: the bucket itself
-  OptionalText bucket;      // none: neon_s3.bucket
+  const Target* target;
   std::int64_t expires_in;  // seconds
   std::int64_t signed_at;   // seconds since 1970
 };
 
-// Signs the request that was begun. kNoCredentials where there are none, kBadArgument for the rest.
-PresignedUrl SignRequest(BackendState& state, const SigningArgs& args);
+struct SignedUrl {
+  PresignedUrl presigned;
+  Validity validity;
+};
+
+// C++'s regime: signs the request that was begun.
+SignedUrl SignRequest(BackendState& state, const SigningArgs& args);
 
 }  // namespace neon_s3
