@@ -71,6 +71,10 @@ bool Endpoint::is_aws() const {
 
 bool Endpoint::is_ip_address() const { return host.front() == '[' || IsIpv4(host); }
 
+std::string Endpoint::authority() const { return port.empty() ? host : host + ":" + port; }
+
+std::string Endpoint::url() const { return scheme + "://" + authority() + base_path; }
+
 AddressingStyle ParseAddressingStyle(std::string_view name) {
   if (name == "auto") return AddressingStyle::kAuto;
   if (name == "virtual") return AddressingStyle::kVirtual;
@@ -119,8 +123,7 @@ Address ResolveAddress(const Endpoint& endpoint, AddressingStyle style, std::str
   } else {
     address.path_prefix.append("/").append(bucket);
   }
-  address.host.append(endpoint.host);
-  if (!endpoint.port.empty()) address.host.append(":").append(endpoint.port);
+  address.host.append(endpoint.authority());
   return address;
 }
 

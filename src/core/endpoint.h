@@ -21,6 +21,9 @@ struct Endpoint {
   // A host of Amazon's, in any partition.
   bool is_aws() const;
   bool is_ip_address() const;
+
+  std::string authority() const;  // as in the Host header: with the port where it is not the default one
+  std::string url() const;        // without a trailing slash
 };
 
 // The regional endpoint of an Amazon service, in the partition that `region` names (aws, aws-cn,
@@ -38,7 +41,7 @@ void ValidateBucketName(std::string_view bucket);
 // A bucket at an endpoint.
 struct Address {
   std::string scheme;
-  std::string host;         // as in the Host header: with the port where it is not the default one
+  std::string host;         // as in the Host header
   std::string path_prefix;  // percent-encoded; what stands before "/key"
 };
 

@@ -8,8 +8,11 @@
 #include <vector>
 
 #include "core/credentials.h"
+#include "net/credential_cache.h"
+#include "net/curl_client.h"
 #include "net/monotonic.h"
 #include "net/profile_source.h"
+#include "net/sts.h"
 
 namespace neon_s3 {
 
@@ -20,7 +23,7 @@ enum class Provider {
   kWebIdentity,  // a token in a file, traded at STS (EKS: IAM roles for service accounts)
   kContainer,    // the agent of ECS, or EKS Pod Identity
   kInstance,     // EC2's instance metadata, version 2
-  kAssumeRole,   // a role, with the credentials that the other providers find
+  kAssumeRole,   // a role, with the credentials that the other providers find; see Resolve()
 };
 
 std::string_view ProviderName(Provider provider);
@@ -55,19 +58,37 @@ class CredentialChain {
   // views are good until the next call, and as long as the request's. kCancelled soon after
   // `cancelled` (which may be null) says so.
   //
-  // A provider that is set up wrongly or refused is an error, and no other one is asked:
-  // kCredentialsFile, kRefused, kNoCredentials and kBadArgument. One that can't be reached, or
-  // answers with nonsense, is passed over and left alone for 10 seconds; where no other has
-  // credentials either, the DETAIL of kNoCredentials has what each one said.
+  // Where assume_role is listed, wherever that is, and there is a role_arn, the credentials are the
+  // role's, had with what the rest of the list finds: a role that was asked for is not left out
+  // because another provider comes first.
+  //
+  // A provider that is set up wrongly or refused is an error, and no other one is asked, lest the
+  // wrong key signs: kCredentialsFile, kRefused, kNotPermitted, kNoCredentials, kBadArgument. One
+  // that can't be reached in a second or answers with nonsense is passed over, and left alone for
+  // 10 seconds; where no other has credentials either, the DETAIL of kNoCredentials has what each
+  // one said.
   std::optional<Found> Resolve(const ChainRequest& request, std::int64_t now, bool (*cancelled)());
 
  private:
-  std::optional<Found> Ask(Provider provider, const ChainRequest& request, std::int64_t now,
-                           bool (*cancelled)());
+  struct Search;
+
+  std::optional<Found> AskAll(Search* search);
+  std::optional<Found> AskOrNote(Provider provider, Search* search);
+  std::optional<Found> Ask(Provider provider, const Search& search);
+  std::optional<Found> FromProfile(const Search& search);
+  std::optional<Found> FromProfileRoles(const ChosenProfile& profile, const Search& search);
+  std::optional<Found> FromWebIdentity(const Search& search);
+  std::optional<Found> FromContainer(const Search& search);
+  std::optional<Found> FromInstance(const Search& search);
+  std::optional<Found> FromRole(const Search& search);
+  FetchContext Context(const Search& search);
 
   std::string providers_text_;  // what providers_ was parsed from
   std::vector<Provider> providers_;
+  bool assumes_role_ = false;  // it is in the list
   ProfileSource profiles_;
+  CredentialCache cache_;
+  HttpClient http_;
 };
 
 }  // namespace neon_s3

@@ -1,0 +1,38 @@
+// The replies that hold credentials: JSON of container and instance metadata, XML of STS.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/credentials.h"
+
+namespace neon_s3 {
+
+constexpr std::size_t kMaxCredentialReplySize = 64 << 10;
+
+// {"AccessKeyId": …, "SecretAccessKey": …, "Token": …, "Expiration": …, "Code": "Success"}; the
+// last three may be missing. `source` is who answered, for messages. kMalformedReply for anything
+// else, of more than 64 KiB or deeper than 16 levels; kRefused for a Code that is no success. (The
+// parser keeps a copy of the text it last saw, which it frees as it is.)
+// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html
+OwnedCredentials ParseCredentialDocument(std::string_view body, const std::string& source);
+
+// The reply to AssumeRole and AssumeRoleWithWebIdentity, which is parsed in place. kMalformedReply
+// for anything else, and of more than 64 KiB.
+// https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+OwnedCredentials ParseAssumeRoleResponse(SecretString body, const std::string& source);
+
+// What a refusal says that may be repeated: its message may quote the request, session token
+// included.
+struct ErrorReply {
+  std::string code;
+  std::string request_id;
+};
+
+// Of an ErrorResponse of STS; empty where it is none.
+ErrorReply ParseErrorResponse(SecretString body);
+
+// "Code AccessDenied, HTTP status 403, request id …", without what is missing.
+std::string DescribeErrorReply(const ErrorReply& reply, int http_status);
+
+}  // namespace neon_s3

@@ -1,0 +1,71 @@
+#include "net/sts.h"
+
+#include <ctime>
+
+#include "core/credential_response.h"
+#include "core/encoding.h"
+#include "core/error.h"
+#include "net/endpoint_url.h"
+#include "net/environment.h"
+
+namespace neon_s3 {
+namespace {
+
+OwnedCredentials Send(StsRequest message, const RoleArguments& role, const FetchContext& context) {
+  HttpRequest request{"POST", std::move(message.url), std::move(message.headers), message.body};
+  HttpResponse response = context.http->Perform(request, LimitsOf(context));
+  if (response.status == 200) return ParseAssumeRoleResponse(std::move(response.body), "STS");
+
+  const int status = response.status;
+  const std::string name = "\"" + WithoutControls(role.role_arn) + "\"";
+  const std::string detail =
+      DescribeErrorReply(ParseErrorResponse(std::move(response.body)), status);
+  if (status >= 500) {
+    throw Error(ErrorCode::kServerFailed, "STS failed to give the role " + name, "", detail);
+  }
+  if (status < 400) {
+    throw Error(ErrorCode::kMalformedReply, "malformed reply from STS", "", detail);
+  }
+  throw Error(ErrorCode::kRefused, "STS refused the role " + name,
+              "Check the role's trust policy, and that the credentials or the token are valid.",
+              detail);
+}
+
+}  // namespace
+
+HttpLimits LimitsOf(const FetchContext& context) {
+  HttpLimits limits;
+  limits.deadline = context.deadline;
+  limits.max_body_size = kMaxCredentialReplySize;
+  limits.cancelled = context.cancelled;
+  return limits;
+}
+
+std::string_view StsRegion(std::string_view region) {
+  if (region.empty()) region = EnvironmentVariable("AWS_REGION");
+  if (region.empty()) region = EnvironmentVariable("AWS_DEFAULT_REGION");
+  return region.empty() ? "us-east-1" : region;
+}
+
+Endpoint StsEndpoint(std::string_view region) {
+  const std::string_view url = EnvironmentVariable("AWS_ENDPOINT_URL_STS");
+  if (!url.empty()) return ParseEndpointUrl(std::string(url));
+  const std::string_view name = StsRegion(region);
+  ValidateRegion(name);
+  return AwsEndpoint(name, "sts");
+}
+
+OwnedCredentials AssumeRole(const RoleArguments& role, std::string_view region,
+                            const Credentials& credentials, const FetchContext& context) {
+  // The time of day, whatever time the caller signs for: STS takes none that is minutes off.
+  const UtcTime now(std::time(nullptr));
+  return Send(MakeAssumeRole(StsEndpoint(region), StsRegion(region), role, credentials, now), role,
+              context);
+}
+
+OwnedCredentials AssumeRoleWithWebIdentity(const RoleArguments& role, std::string_view region,
+                                           std::string_view token, const FetchContext& context) {
+  return Send(MakeAssumeRoleWithWebIdentity(StsEndpoint(region), role, token), role, context);
+}
+
+}  // namespace neon_s3
