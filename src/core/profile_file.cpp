@@ -2,6 +2,8 @@
 
 #include <new>
 
+// The header alone: Debian's would want libsimpleini else, and that wants ICU.
+#define SI_IMPLEMENTATION
 #define SI_NO_CONVERSION
 #include <SimpleIni.h>
 #include <openssl/crypto.h>

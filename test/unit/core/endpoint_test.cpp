@@ -24,6 +24,17 @@ TEST(AwsEndpoint, IsRegionalInEveryPartition) {
   EXPECT_EQ(AwsEndpoint("eusc-de-east-1").host, "s3.eusc-de-east-1.amazonaws.eu");
 }
 
+TEST(AwsEndpoint, IsOfAnyService) {
+  EXPECT_EQ(AwsEndpoint("us-gov-west-1", "sts").host, "sts.us-gov-west-1.amazonaws.com");
+}
+
+TEST(Endpoint, GivesItsAuthorityAndUrl) {
+  EXPECT_EQ(kHttps.authority(), "s3.example.com");
+  EXPECT_EQ(kHttps.url(), "https://s3.example.com");
+  EXPECT_EQ(kHttp.authority(), "s3.example.com:8080");
+  EXPECT_EQ(kHttp.url(), "http://s3.example.com:8080/base");
+}
+
 TEST(ResolveAddress, FollowsTheStyle) {
   const auto show = [](const Endpoint& endpoint, AddressingStyle style, const char* bucket) {
     return Show(ResolveAddress(endpoint, style, bucket));

@@ -41,5 +41,47 @@ TEST(UtcTime, RefusesOtherYears) {
   EXPECT_THROW(UtcTime(std::numeric_limits<std::int64_t>::max()), Error);
 }
 
+TEST(ParseIso8601, IsTheInverseOfExtended) {
+  for (std::int64_t t = -62167219200; t <= 253402300799; t += 9876543) {
+    ASSERT_EQ(ParseIso8601(UtcTime(t).extended()), t) << t;
+  }
+}
+
+TEST(ParseIso8601, TakesFractionsAndZones) {
+  const std::int64_t noon = 1769860800;
+  const char* texts[] = {"2026-01-31T12:00:00Z",      "2026-01-31T12:00:00.123456Z", "2026-01-31t12:00:00z",
+                         "2026-01-31 12:00:00+00:00", "2026-01-31T13:30:00+01:30",   "2026-01-31T04:00:00-08:00"};
+  for (const char* text : texts) EXPECT_EQ(ParseIso8601(text), noon) << text;
+  EXPECT_EQ(ParseIso8601("2024-02-29T23:59:60Z"), 1709251200);
+}
+
+TEST(ParseIso8601, RefusesTheRest) {
+  const char* texts[] = {
+      "",
+      "2026",
+      "2026-01-31",
+      "2026-01-31T12:00:00",
+      "2026-01-31T12:00Z",
+      "2026-01-31T12:00:00.Z",
+      "2026-01-31T12:00:00Zx",
+      "2026-01-31T12:00:00+0100",
+      "2026-01-31T12:00:00+24:00",
+      "2026-13-31T12:00:00Z",
+      "2026-00-31T12:00:00Z",
+      "2026-02-29T12:00:00Z",
+      "2100-02-29T12:00:00Z",
+      "2026-01-00T12:00:00Z",
+      "2026-01-31T24:00:00Z",
+      "2026-01-31T12:60:00Z",
+      "2026-01-31T12:00:61Z",
+      "+026-01-31T12:00:00Z",
+      " 2026-01-31T12:00:00Z",
+      "0000-01-01T00:00:00+01:00",
+      "9999-12-31T23:59:59-01:00",
+      "20260131T120000Z",
+  };
+  for (const char* text : texts) EXPECT_EQ(ParseIso8601(text), std::nullopt) << text;
+}
+
 }  // namespace
 }  // namespace neon_s3

@@ -1,0 +1,219 @@
+#include "core/profile_file.h"
+
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+
+namespace neon_s3 {
+namespace {
+
+Profiles ParseCredentials(std::string_view text) {
+  return ParseProfileFile(text, ProfileFileKind::kCredentials, "/creds");
+}
+
+Profiles ParseConfig(std::string_view text) {
+  return ParseProfileFile(text, ProfileFileKind::kConfig, "/config");
+}
+
+std::string ErrorOf(std::string_view text) {
+  try {
+    ParseCredentials(text);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kCredentialsFile);
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(ProfileFile, ReadsKeys) {
+  const Profiles profiles = ParseCredentials(
+      "# a comment\n"
+      "[default]\n"
+      "aws_access_key_id = AKIADEFAULT\n"
+      "aws_secret_access_key=a/b+c==\n"
+      "\n"
+      "; another\n"
+      "[temporary]\n"
+      "AWS_Access_Key_Id=ASIATEMP\n"
+      "aws_secret_access_key   =   s3cr=et#;x   \n"
+      "aws_session_token = tok/en+==\n"
+      "aws_expiration = 2026-01-31T12:00:00Z\n"
+      "region = eu-central-1 # Frankfurt\n"
+      "something = else\n");
+  ASSERT_EQ(profiles.size(), 2u);
+  const Profile& first = profiles.at("default");
+  EXPECT_EQ(first.keys.access_key_id, "AKIADEFAULT");
+  EXPECT_EQ(first.keys.secret_access_key, "a/b+c==");
+  EXPECT_EQ(first.keys.session_token, "");
+  EXPECT_EQ(first.keys.expires_at, std::nullopt);
+  const Profile& second = profiles.at("temporary");
+  EXPECT_EQ(second.keys.access_key_id, "ASIATEMP");
+  EXPECT_EQ(second.keys.secret_access_key, "s3cr=et#;x");
+  EXPECT_EQ(second.keys.session_token, "tok/en+==");
+  EXPECT_EQ(second.keys.expires_at, 1769860800);
+  EXPECT_EQ(second.region, "eu-central-1");
+}
+
+TEST(ProfileFile, ReadsRolesOfTheConfigFile) {
+  const Profiles profiles = ParseConfig(
+      "[default]\nregion = us-west-2\n"
+      "[profile files]\n"
+      "role_arn = arn:aws:iam::123456789012:role/files\n"
+      "source_profile = default\n"
+      "external_id = 12/3\n"
+      "role_session_name = me\n"
+      "duration_seconds = 900\n"
+      "[profile \"two words\"]\ncredential_source = Ec2InstanceMetadata\n"
+      "[profile process]\ncredential_process = /bin/false\n"
+      "[not-a-profile]\nregion = x\n"
+      "[sso-session s]\nregion = y\n"
+      "[profiles]\nregion = z\n");
+  EXPECT_EQ(profiles.size(), 4u);
+  EXPECT_EQ(profiles.at("default").region, "us-west-2");
+  EXPECT_EQ(profiles.at("files").role_arn, "arn:aws:iam::123456789012:role/files");
+  EXPECT_EQ(profiles.at("files").source_profile, "default");
+  EXPECT_EQ(profiles.at("files").external_id, "12/3");
+  EXPECT_EQ(profiles.at("files").role_session_name, "me");
+  EXPECT_EQ(profiles.at("files").duration_seconds, "900");
+  EXPECT_EQ(profiles.at("two words").credential_source, "Ec2InstanceMetadata");
+  EXPECT_EQ(profiles.at("process").credential_process, "/bin/false");
+}
+
+TEST(ProfileFile, LeavesNestedSettingsToTheirParent) {
+  const Profiles profiles = ParseConfig(
+      "[profile a]\n"
+      "region = eu-west-1\n"
+      "s3 =\n"
+      "  region = nested\n"
+      "\taws_secret_access_key = nested\n"
+      "  [default]\n"
+      "aws_access_key_id = AKIA\n"
+      "  aws_secret_access_key = nested\n"
+      "aws_secret_access_key = own\n");
+  ASSERT_EQ(profiles.size(), 1u);
+  EXPECT_EQ(profiles.at("a").region, "eu-west-1");
+  EXPECT_EQ(profiles.at("a").keys.secret_access_key, "own");
+}
+
+TEST(ProfileFile, TakesAFileThatIsIndentedThroughout) {
+  const Profiles profiles = ParseCredentials(
+      "  [default]\n    aws_access_key_id = AKIA\n    aws_secret_access_key = secret\n"
+      "  [b]\n    aws_access_key_id = B\n");
+  EXPECT_EQ(profiles.at("default").keys.secret_access_key, "secret");
+  EXPECT_EQ(profiles.at("default").keys.access_key_id, "AKIA");
+}
+
+TEST(ProfileFile, TakesEveryKindOfLineEndAndAByteOrderMark) {
+  for (const char* end : {"\n", "\r\n", "\r"}) {
+    const std::string text = "\xef\xbb\xbf[default]" + std::string(end) + "aws_access_key_id=A" +
+                             end + end + "aws_secret_access_key=S" + end + "  x=1" + end + "[b]" +
+                             end + "region=r";
+    const Profiles profiles = ParseCredentials(text);
+    EXPECT_EQ(profiles.at("default").keys.access_key_id, "A");
+    EXPECT_EQ(profiles.at("default").keys.secret_access_key, "S");
+    EXPECT_EQ(profiles.at("b").region, "r");
+  }
+}
+
+TEST(ProfileFile, MergesSectionsOfOneNameAndTheLastCounts) {
+  const Profiles profiles = ParseCredentials(
+      "[a]\naws_access_key_id=1\nregion=x\naws_access_key_id=2\n[b]\nregion=b\n[a]\naws_access_key_"
+      "id=3\n");
+  EXPECT_EQ(profiles.at("a").keys.access_key_id, "3");
+  EXPECT_EQ(profiles.at("a").region, "x");
+}
+
+TEST(ProfileFile, KeepsLongTokens) {
+  const std::string token(4000, 't');
+  EXPECT_EQ(ParseCredentials("[a]\naws_session_token=" + token).at("a").keys.session_token,
+            SecretString(token));
+}
+
+TEST(ProfileFile, IsEmptyWithoutSections) {
+  EXPECT_TRUE(ParseCredentials("").empty());
+  EXPECT_TRUE(ParseCredentials("\n\n# nothing\n").empty());
+  EXPECT_TRUE(ParseCredentials("[\x01]\n").empty());  // the name of our own section
+}
+
+TEST(ProfileFile, SkipsExpiryTimesThatCannotBeRead) {
+  const Profiles profiles = ParseCredentials("[a]\nx_security_token_expires = soon\n");
+  EXPECT_EQ(profiles.at("a").keys.expires_at, std::nullopt);
+}
+
+TEST(ProfileFile, RefusesWhatWouldMoveKeysElsewhere) {
+  EXPECT_EQ(ErrorOf("[a]\nregion=x\n[b\naws_access_key_id=1\n"),
+            "invalid credentials file \"/creds\": line 3 has a \"[\" without a \"]\"");
+  EXPECT_EQ(ErrorOf("aws_access_key_id=1\n"),
+            "invalid credentials file \"/creds\": line 1 comes before the first \"[profile]\"");
+  EXPECT_EQ(ErrorOf("[a]\r\n\r\nsecret words\r\n"),
+            "invalid credentials file \"/creds\": line 3 is no \"key = value\"");
+  EXPECT_EQ(ErrorOf("[a]\n=x\n"),
+            "invalid credentials file \"/creds\": line 2 is no \"key = value\"");
+  EXPECT_EQ(ErrorOf(std::string_view("[a]\nb=\0c\n", 9)),
+            "invalid credentials file \"/creds\": it is not a text file");
+}
+
+TEST(ProfileFile, HasALimit) {
+  std::string text = "[a]\n";
+  while (text.size() < kMaxCredentialsFileSize - 20)
+    text += "k" + std::to_string(text.size()) + "=v\n";
+  EXPECT_NO_THROW(ParseCredentials(text));
+  text.resize(kMaxCredentialsFileSize + 1, '\n');
+  EXPECT_EQ(ErrorOf(text), "invalid credentials file \"/creds\": it is larger than 1 MiB");
+}
+
+TEST(ProfileFile, NeverShowsContentsAndNeverCrashes) {
+  std::mt19937 random(4);
+  const std::string_view pieces[] = {"[",
+                                     "]",
+                                     "=",
+                                     "\n",
+                                     "\r",
+                                     " ",
+                                     "\t",
+                                     "#",
+                                     ";",
+                                     "<<<",
+                                     "\"",
+                                     "a",
+                                     "aws_secret_access_key",
+                                     "CANARY",
+                                     "profile ",
+                                     "\xff",
+                                     "\x01",
+                                     "\xef\xbb\xbf"};
+  for (int round = 0; round < 20000; ++round) {
+    std::string text = round % 2 == 0 ? "[a]\n" : "";
+    for (auto i = random() % 40; i > 0; --i) text += pieces[random() % std::size(pieces)];
+    for (const ProfileFileKind kind : {ProfileFileKind::kCredentials, ProfileFileKind::kConfig}) {
+      try {
+        ParseProfileFile(text, kind, "/creds");
+      } catch (const Error& error) {
+        EXPECT_EQ(std::string(error.what()).find("CANARY"), std::string::npos);
+        EXPECT_EQ(error.detail() + error.hint(), "");
+      }
+    }
+  }
+}
+
+TEST(MergeProfiles, PrefersTheCredentialsFileAndNeverMixesKeys) {
+  const Profiles merged = MergeProfiles(
+      ParseCredentials(
+          "[a]\naws_access_key_id=A\naws_secret_access_key=S\nregion=first\n[b]\nregion=b\n"),
+      ParseConfig(
+          "[profile a]\naws_access_key_id=other\naws_secret_access_key=other\n"
+          "aws_session_token=other\nregion=second\nrole_arn=r\n"
+          "[profile b]\naws_access_key_id=B\naws_secret_access_key=T\n[profile c]\nregion=c\n"));
+  EXPECT_EQ(merged.size(), 3u);
+  EXPECT_EQ(merged.at("a").keys.access_key_id, "A");
+  EXPECT_EQ(merged.at("a").keys.session_token, "");
+  EXPECT_EQ(merged.at("a").region, "first");
+  EXPECT_EQ(merged.at("a").role_arn, "r");
+  EXPECT_EQ(merged.at("b").keys.access_key_id, "B");
+  EXPECT_EQ(merged.at("c").region, "c");
+}
+
+}  // namespace
+}  // namespace neon_s3
