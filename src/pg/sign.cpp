@@ -14,7 +14,8 @@ Validity FindCredentials(BackendState& state, const Target& target, std::int64_t
   request.static_credentials = target.static_credentials;
   request.providers = target.credential_providers;
   request.credentials_file = target.credentials_file;
-  request.profile = target.profile;
+  // The default asks for no profile in particular: $AWS_PROFILE may name one, and none has to exist.
+  request.profile = target.profile == "default" ? std::string_view() : target.profile;
   request.region = target.region;
   request.role_arn = target.role_arn;
   request.external_id = target.external_id;
