@@ -78,5 +78,18 @@ TEST(EndpointUrl, RefusesTheRest) {
   }
 }
 
+TEST(EndpointUrl, NeverShowsAPassword) {
+  for (const char* url : {"https://joe:hunter2@host", "joe:hunter2@host", "ftp://hunter2@host/a@b",
+                          "https://joe:hun@hunter2@host:port"}) {
+    try {
+      ParseEndpointUrl(url);
+      FAIL() << url;
+    } catch (const Error& error) {
+      EXPECT_EQ(std::string(error.what()).find("hunter2"), std::string::npos) << error.what();
+      EXPECT_NE(std::string(error.what()).find("****@"), std::string::npos) << error.what();
+    }
+  }
+}
+
 }  // namespace
 }  // namespace neon_s3
