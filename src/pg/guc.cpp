@@ -82,6 +82,7 @@ bool CheckSecret(Secret& secret, char** newval, void** extra, GucSource source) 
   char* configured = strdup(value);
   if (mask == nullptr || configured == nullptr) return false;
   if (source > PGC_S_DEFAULT) std::swap(secret.configured, configured);
+  if (configured != nullptr) explicit_bzero(configured, std::strlen(configured));
   std::free(configured);
   GucFree(*newval);
   *newval = mask;
