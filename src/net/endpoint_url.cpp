@@ -54,9 +54,8 @@ bool IsHost(const std::string& host) {
          });
 }
 
-std::string BasePath(std::string path, const std::string& url) {
-  while (!path.empty() && path.back() == '/') path.pop_back();
-  if (path.empty()) return path;
+std::string BasePath(const std::string& path, const std::string& url) {
+  if (path == "/") return "";
   if (HasDotSegment(path)) Refuse(url);
   std::string encoded;
   AppendUriEncodedPath(path, &encoded);

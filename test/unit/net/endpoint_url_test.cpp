@@ -24,7 +24,7 @@ TEST(EndpointUrl, TakesApartWhatTheContractAllows) {
       {"http://minio.internal:80/", "http", "minio.internal", "", ""},
       {"http://s3.example.com:443", "http", "s3.example.com", "443", ""},
       {"https://proj.supabase.co/storage/v1/s3", "https", "proj.supabase.co", "", "/storage/v1/s3"},
-      {"http://gw.internal:8080/s3/", "http", "gw.internal", "8080", "/s3"},
+      {"http://gw.internal:8080/s3/", "http", "gw.internal", "8080", "/s3/"},
       {"https://S3.Example.COM/A_b/c-d~e", "https", "s3.example.com", "", "/A_b/c-d~e"},
       {"https://gw.example.com/a%20b", "https", "gw.example.com", "", "/a%20b"},
       {"HTTPS://example.com", "https", "example.com", "", ""},
