@@ -9,7 +9,7 @@ REGRESS = extension presign post_policy settings server upload
 # "register", which C++17 dropped.
 PG_CPPFLAGS = -Isrc
 PG_CXXFLAGS = -std=c++17 -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter -Wno-register -MMD
-SHLIB_LINK = -lcurl -lcrypto -lpugixml -lsimpleini -lstdc++
+SHLIB_LINK = -lcurl -lcrypto -lpugixml -lstdc++
 EXTRA_CLEAN = $(OBJS:.o=.d) $(OBJS:.o=.bc)
 
 PG_CONFIG ?= pg_config

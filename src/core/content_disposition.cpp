@@ -1,12 +1,12 @@
 #include "core/content_disposition.h"
 
 #include "core/encoding.h"
-#include "core/error.h"
 
 namespace neon_s3 {
 namespace {
 
-constexpr std::size_t kMaxNameBytes = 255;
+// File systems take 255; while it downloads, Chromium appends ".crdownload", and maybe " (1)".
+constexpr std::size_t kMaxNameBytes = 240;
 constexpr std::size_t kMaxExtensionBytes = 16;
 
 std::string Cut(const std::string& name) {
@@ -22,11 +22,8 @@ std::string SafeName(std::string_view file_name) {
   for (char& c : name) {
     if (c == '/' || c == '\\') c = '_';
   }
-  if (name.find_first_not_of(" .") == std::string::npos) {
-    throw Error(ErrorCode::kBadArgument,
-                "download_as \"" + std::string(file_name) + "\" is no file name");
-  }
-  return Cut(name);
+  const bool is_nothing = name.find_first_not_of(" .") == std::string::npos;
+  return is_nothing ? "_" : Cut(name);
 }
 
 // '"' would end the quoted string, and '%' is decoded by some browsers.

@@ -121,7 +121,8 @@ Address ResolveAddress(const Endpoint& endpoint, AddressingStyle style, std::str
   if (UsesVirtualHost(endpoint, style, bucket)) {
     address.host.append(bucket).append(".");
   } else {
-    address.path_prefix.append("/").append(bucket);
+    if (!EndsWith(address.path_prefix, "/")) address.path_prefix.push_back('/');
+    address.path_prefix.append(bucket);
   }
   address.host.append(endpoint.authority());
   return address;

@@ -16,7 +16,7 @@ struct Endpoint {
   std::string scheme;     // "http" or "https"
   std::string host;       // lower case; an IPv6 address keeps its brackets
   std::string port;       // digits; empty for the scheme's default port, which is never signed
-  std::string base_path;  // percent-encoded; empty, or a leading and no trailing slash
+  std::string base_path;  // percent-encoded; empty, or a leading slash, and one at its end as it was written
 
   // A host of Amazon's, in any partition.
   bool is_aws() const;
@@ -42,7 +42,7 @@ void ValidateBucketName(std::string_view bucket);
 struct Address {
   std::string scheme;
   std::string host;         // as in the Host header
-  std::string path_prefix;  // percent-encoded; what stands before "/key"
+  std::string path_prefix;  // percent-encoded; the path of the bucket itself, or empty for "/"
 };
 
 // `bucket` is valid. kBadArgument where the style cannot address it.

@@ -21,10 +21,6 @@ constexpr std::string_view kReserved[] = {
     "x-amz-signature",
 };
 
-bool IsOneOf(std::string_view name, const std::string_view* begin, const std::string_view* end) {
-  return std::find(begin, end, name) != end;
-}
-
 PolicyCondition Equals(std::string_view name, std::string_view value) {
   return {ConditionKind::kEquals, std::string(name), std::string(value), 0, 0};
 }
@@ -57,12 +53,17 @@ bool SameField(const PolicyCondition& a, const PolicyCondition& b) {
   return a_range == b_range && LowerCase(a.name) == LowerCase(b.name);
 }
 
+bool HasArgument(std::string_view field) {
+  const std::string lower = LowerCase(field);
+  return lower == "key" || lower == "bucket";
+}
+
 void CheckName(std::string_view name) {
   const std::string lower = LowerCase(name);
   if (!IsToken(name)) {
     throw Error(ErrorCode::kBadArgument, "invalid form field name \"" + WithoutControls(name) + "\"");
   }
-  if (IsOneOf(lower, std::begin(kReserved), std::end(kReserved))) {
+  if (std::find(std::begin(kReserved), std::end(kReserved), lower) != std::end(kReserved)) {
     throw Error(ErrorCode::kBadArgument, "form field \"" + lower + "\" is set by the signer",
                 "Leave it out.");
   }
@@ -101,9 +102,8 @@ void PostPolicy::AppendField(std::string_view name, std::string_view value) {
 }
 
 void PostPolicy::AddField(std::string_view name, std::string_view value) {
-  constexpr std::string_view kArguments[] = {"key", "bucket"};
   CheckName(name);
-  if (IsOneOf(LowerCase(name), std::begin(kArguments), std::end(kArguments))) {
+  if (HasArgument(name)) {
     throw Error(ErrorCode::kBadArgument,
                 "form field \"" + std::string(name) + "\" has an argument of its own");
   }
@@ -115,12 +115,16 @@ void PostPolicy::AddField(std::string_view name, std::string_view value) {
   AppendField(name, value);
 }
 
-void PostPolicy::AddCondition(PolicyCondition condition) {
+void PostPolicy::AddCondition(const PolicyCondition& condition) {
   if (condition.kind == ConditionKind::kContentLengthRange) {
     return AddLengthRange(condition.min_length, condition.max_length);
   }
   CheckName(condition.name);
-  Append(std::move(condition));
+  Append(condition);
+  // A field that can have one value only is one that the form needs.
+  if (condition.kind == ConditionKind::kEquals && !HasArgument(condition.name)) {
+    AppendField(condition.name, condition.value);
+  }
 }
 
 void PostPolicy::AddLengthRange(std::optional<std::int64_t> min_length,

@@ -46,7 +46,8 @@ class PostPolicy {
 
   // A form field, and the condition that it has that value.
   void AddField(std::string_view name, std::string_view value);
-  void AddCondition(PolicyCondition condition);
+  // A condition of the caller's; an exact one is a form field too, as the form has to meet it.
+  void AddCondition(const PolicyCondition& condition);
   // content-length-range; a missing end is 0, or what one POST can hold: 5 GiB.
   void AddLengthRange(std::optional<std::int64_t> min_length, std::optional<std::int64_t> max_length);
 

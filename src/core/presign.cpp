@@ -28,7 +28,7 @@ bool IsReserved(std::string_view lower_name) {
 
 void AppendPath(const Address& address, std::optional<std::string_view> key, std::string* out) {
   out->append(address.path_prefix);
-  if (key || address.path_prefix.empty()) out->push_back('/');
+  if (address.path_prefix.empty() || (key && address.path_prefix.back() != '/')) out->push_back('/');
   if (key) AppendUriEncodedPath(*key, out);
 }
 

@@ -17,12 +17,15 @@ std::string_view CopyTo(char* buffer, const std::string& text) {
 
 }  // namespace
 
+void ValidateContentType(std::string_view content_type) {
+  if (!content_type.empty()) return;
+  throw Error(ErrorCode::kBadArgument, "content_type is empty",
+              "Leave it null to let the client send any type.");
+}
+
 UploadHeaders::UploadHeaders(const UploadConstraints& constraints) {
   if (constraints.content_type) {
-    if (constraints.content_type->empty()) {
-      throw Error(ErrorCode::kBadArgument, "content_type is empty",
-                  "Leave it null to let the client send any type.");
-    }
+    ValidateContentType(*constraints.content_type);
     Add("content-type", *constraints.content_type);
   }
   if (constraints.content_length) {

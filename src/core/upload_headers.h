@@ -17,6 +17,9 @@ struct UploadConstraints {
   bool overwrite;                                 // false: only where no such object exists
 };
 
+// kBadArgument where it is empty.
+void ValidateContentType(std::string_view content_type);
+
 // content-type, content-length, x-amz-checksum-sha256 and if-none-match, as far as they are asked for:
 // all that the client has to send. Plain data; the values are views into `constraints` and into this
 // object, so it is not copied.

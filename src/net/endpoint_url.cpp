@@ -19,8 +19,18 @@ struct CurlDeleter {
   void operator()(char* text) const { curl_free(text); }
 };
 
+// What may stand before an '@' is a password.
+std::string Shown(const std::string& url) {
+  const std::size_t at = url.rfind('@');
+  const std::size_t scheme_end = url.find("://");
+  if (at == std::string::npos) return WithoutControls(url);
+  const bool has_scheme = scheme_end != std::string::npos && scheme_end < at;
+  return (has_scheme ? WithoutControls(url.substr(0, scheme_end + 3)) : "") + "****" +
+         WithoutControls(url.substr(at));
+}
+
 [[noreturn]] void Refuse(const std::string& url) {
-  throw Error(ErrorCode::kBadArgument, "invalid endpoint \"" + WithoutControls(url) + "\"",
+  throw Error(ErrorCode::kBadArgument, "invalid endpoint \"" + Shown(url) + "\"",
               "An endpoint looks like \"https://s3.example.com\", \"http://127.0.0.1:9000\" or "
               "\"https://example.com/base\".");
 }
@@ -44,9 +54,8 @@ bool IsHost(const std::string& host) {
          });
 }
 
-std::string BasePath(std::string path, const std::string& url) {
-  while (!path.empty() && path.back() == '/') path.pop_back();
-  if (path.empty()) return path;
+std::string BasePath(const std::string& path, const std::string& url) {
+  if (path == "/") return "";
   if (HasDotSegment(path)) Refuse(url);
   std::string encoded;
   AppendUriEncodedPath(path, &encoded);

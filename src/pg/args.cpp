@@ -6,10 +6,12 @@
 #include "pg/guc.h"
 
 extern "C" {
+#include "catalog/namespace.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 }
 
@@ -73,8 +75,20 @@ std::int64_t DefaultExpiry() {
 }  // namespace
 
 std::string_view ToUtf8(const char* bytes, std::size_t size) {
-  const char* utf8 = pg_server_to_any(bytes, static_cast<int>(size), PG_UTF8);
-  return {utf8, utf8 == bytes ? size : std::strlen(utf8)};
+  const int encoding = GetDatabaseEncoding();
+  const int length = static_cast<int>(size);
+  if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII) {
+    return {pg_server_to_any(bytes, length, PG_UTF8), size};  // checked at most
+  }
+  // Not pg_server_to_any(): its 22P05 for characters that Unicode does not have is not in the contract.
+  const int capacity = static_cast<int>(Min(size * MAX_CONVERSION_GROWTH + 1, MaxAllocSize));
+  auto* utf8 = static_cast<unsigned char*>(palloc(capacity));
+  const int converted = pg_do_encoding_conversion_buf(
+      FindDefaultConversionProc(encoding, PG_UTF8), encoding, PG_UTF8,
+      reinterpret_cast<unsigned char*>(const_cast<char*>(bytes)), length, utf8, capacity, true);
+  if (converted < length) report_invalid_encoding(encoding, bytes + converted, length - converted);
+  const char* text = reinterpret_cast<char*>(utf8);
+  return {text, std::strlen(text)};
 }
 
 OptionalText ArgReader::Text() {

@@ -1,5 +1,6 @@
 // s3_presign_post. The policy's JSON is jsonb's on the way in and on the way out.
 #include "core/post_policy.h"
+#include "core/upload_headers.h"
 
 #include <cstdlib>
 #include <cstring>
@@ -180,7 +181,10 @@ NEON_S3_FUNCTION(neon_s3_presign_post) {
     validity = FindCredentials(state, target, expires_in, signed_at);
     request.expires_in = validity.expires_in;
     PostPolicy& form = state.post_policy().emplace(request, validity.credentials);
-    if (content_type) form.AddField("Content-Type", *content_type);
+    if (content_type) {
+      ValidateContentType(*content_type);
+      form.AddField("Content-Type", *content_type);
+    }
     if (min_length || max_length) form.AddLengthRange(min_length, max_length);
     for (const FieldArg& field : fields) form.AddField(field.name, field.value);
     for (const ConditionArg& c : conditions) {

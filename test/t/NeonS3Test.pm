@@ -106,11 +106,11 @@ sub new_database {
   return $self->with(PGDATABASE => $name);
 }
 
-# Roles that exist while the test runs; drop their databases first.
+# A new role, dropped at the very end, when no database can depend on it any more.
 sub new_role {
   my ($self, $name, $options) = @_;
   $self->do("DROP ROLE IF EXISTS " . ident($name) . ';', "CREATE ROLE " . ident($name) . ' ' . ($options // '') . ';');
-  push @cleanups, sub { $self->try('DROP ROLE IF EXISTS ' . ident($name) . ';') };
+  unshift @cleanups, sub { $self->try('DROP ROLE IF EXISTS ' . ident($name) . ';') };
   return $name;
 }
 
@@ -129,7 +129,9 @@ sub rows {
   my ($status, $out, $err) = $self->psql(join("\n", @statements), '-v', 'ON_ERROR_STOP=1');
   my $shown = join "\n", grep { !/^SET neon_s3\.secret/ } @statements;
   die "psql failed: $err\nin: " . substr($shown, 0, 2000) . "\n" if $status;
-  return map { [ split /\x1f/, $_, -1 ] } split /[\x1e\n]/, $out =~ s/[\x1e\n]\z//r;
+  return if $out eq '';
+  my @rows = split /[\x1e\n]/, $out =~ s/\n\z//r, -1;
+  return map { length ? [ split /\x1f/, $_, -1 ] : [''] } @rows ? @rows : '';    # split of '' gives nothing
 }
 
 sub do { my ($self, @statements) = @_; $self->rows(@statements); return }
@@ -308,7 +310,7 @@ sub s3_keys {
 
 # ---------------------------------------------------------------- boto3, an independent client
 
-sub has_boto3 { return (run_program([ '/usr/bin/python3', '-c', 'import boto3' ]))[0] == 0 }
+sub has_boto3 { return -x '/usr/bin/python3' && (run_program([ '/usr/bin/python3', '-c', 'import boto3' ]))[0] == 0 }
 
 # Runs a Python program with `s3`, a client for the S3 server of the environment; what it prints is JSON.
 sub boto3 {

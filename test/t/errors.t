@@ -44,7 +44,7 @@ sub check_refusals {
 }
 
 my @of_a_key = ('s3_presign_get(%s)', 's3_presign_put(%s)', 's3_presign_head(%s)', 's3_presign_delete(%s)',
-  "s3_presign('PUT', %s)", 's3_public_url(%s)');
+  "s3_presign('PUT', %s)", "s3_presign_explain('GET', %s)", "s3_presign_upload_part(%s, 'id', 1)", 's3_presign_post(%s)', 's3_public_url(%s)');
 
 sub each_signer { my ($argument) = @_; return map { 'SELECT ' . sprintf($_, $argument) . ';' } @of_a_key }
 
@@ -188,7 +188,7 @@ subtest 'methods' => sub {
 subtest 'credentials' => sub {
   check_refusals(
     map({ my $none = $_; map { [ "$none SELECT $_;", '28000', message => qr/credentials/, hint => qr/neon_s3\.access_key_id/ ] }
-          (map { sprintf $_, "'k'" } @of_a_key[ 0 .. 4 ]), "s3_presign_upload('f', 'a/b')" }
+          (map { sprintf $_, "'k'" } @of_a_key[ 0 .. $#of_a_key - 1 ]), "s3_presign_upload('f', 'a/b')" }
         "SET neon_s3.access_key_id = '';", "SET neon_s3.secret_access_key = '';",
         "SET neon_s3.access_key_id = ''; SET neon_s3.secret_access_key = '';"),
   );
@@ -214,7 +214,7 @@ subtest 'endpoints and other settings' => sub {
 };
 
 subtest 'named servers' => sub {
-  check_refusals(map { [ "SELECT $_, server => 'files');", '0A000', message => qr/server/, hint => 1 ] } map({ s/\)\z//r } map { sprintf $_, "'k'" } @of_a_key),
+  check_refusals(map { [ "SELECT $_, server => 'files');", '42704', message => qr/server/, hint => 1 ] } map({ s/\)\z//r } map { sprintf $_, "'k'" } @of_a_key),
     "s3_presign_upload('f', 'a/b'");
 };
 
@@ -228,7 +228,6 @@ subtest 'what an upload promises' => sub {
     [ "SELECT s3_presign_upload('f', 'a/b', key_prefix => repeat('p', 990));", '22023', message => qr/prefix/ ],
     [ "SELECT s3_presign_upload('f', 'a/b', key_prefix => '../');", '22023', message => qr/"\.\.\// ],
     [ "SELECT s3_presign_upload('f', 'a/b', key_prefix => repeat('p', 20000000));", '22023' ],
-    map({ [ 'SELECT s3_presign_get(\'k\', download_as => ' . lit($_) . ');', '22023', message => qr/download_as/ ] } '', '.', '..', "\n", ' '),
   );
 };
 

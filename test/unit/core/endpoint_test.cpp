@@ -46,6 +46,9 @@ TEST(ResolveAddress, FollowsTheStyle) {
   EXPECT_EQ(show(aws, AddressingStyle::kPath, "photos"), "https://s3.eu-west-1.amazonaws.com|/photos");
   EXPECT_EQ(show(kHttp, AddressingStyle::kAuto, "photos"), "http://s3.example.com:8080|/base/photos");
   EXPECT_EQ(show(kHttps, AddressingStyle::kVirtual, "photos"), "https://photos.s3.example.com|");
+  const Endpoint with_slash{"http", "h", "", "/base/"};
+  EXPECT_EQ(show(with_slash, AddressingStyle::kPath, "photos"), "http://h|/base/photos");
+  EXPECT_EQ(show(with_slash, AddressingStyle::kVirtual, "photos"), "http://photos.h|/base/");
   EXPECT_EQ(show(kHttp, AddressingStyle::kVirtual, "my.photos"), "http://my.photos.s3.example.com:8080|/base");
 }
 

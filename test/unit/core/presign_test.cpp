@@ -129,6 +129,9 @@ TEST_F(PresignExample, AddressesTheBucketWithoutAKey) {
   EXPECT_EQ(Sign(std::nullopt).url.substr(0, 40), "https://examplebucket.s3.amazonaws.com/?");
   address_ = {"http", "localhost:9000", "/base/bucket"};
   EXPECT_EQ(Sign(std::nullopt).url.substr(0, 35), "http://localhost:9000/base/bucket?X");
+  address_ = {"http", "bucket.localhost:9000", "/base/"};
+  EXPECT_EQ(Sign(std::nullopt).url.substr(0, 36), "http://bucket.localhost:9000/base/?X");
+  EXPECT_EQ(Sign("key").url.substr(0, 39), "http://bucket.localhost:9000/base/key?X");
 }
 
 TEST(ParseMethod, KnowsFiveInAnyCase) {

@@ -24,7 +24,7 @@ TEST(EndpointUrl, TakesApartWhatTheContractAllows) {
       {"http://minio.internal:80/", "http", "minio.internal", "", ""},
       {"http://s3.example.com:443", "http", "s3.example.com", "443", ""},
       {"https://proj.supabase.co/storage/v1/s3", "https", "proj.supabase.co", "", "/storage/v1/s3"},
-      {"http://gw.internal:8080/s3/", "http", "gw.internal", "8080", "/s3"},
+      {"http://gw.internal:8080/s3/", "http", "gw.internal", "8080", "/s3/"},
       {"https://S3.Example.COM/A_b/c-d~e", "https", "s3.example.com", "", "/A_b/c-d~e"},
       {"https://gw.example.com/a%20b", "https", "gw.example.com", "", "/a%20b"},
       {"HTTPS://example.com", "https", "example.com", "", ""},
@@ -75,6 +75,19 @@ TEST(EndpointUrl, RefusesTheRest) {
   for (const char* url : urls) {
     SCOPED_TRACE(url);
     EXPECT_THROW(ParseEndpointUrl(url), Error);
+  }
+}
+
+TEST(EndpointUrl, NeverShowsAPassword) {
+  for (const char* url : {"https://joe:hunter2@host", "joe:hunter2@host", "ftp://hunter2@host/a@b",
+                          "https://joe:hun@hunter2@host:port"}) {
+    try {
+      ParseEndpointUrl(url);
+      FAIL() << url;
+    } catch (const Error& error) {
+      EXPECT_EQ(std::string(error.what()).find("hunter2"), std::string::npos) << error.what();
+      EXPECT_NE(std::string(error.what()).find("****@"), std::string::npos) << error.what();
+    }
   }
 }
 

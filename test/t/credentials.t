@@ -1,0 +1,151 @@
+# Where credentials come from: servers and user mappings, the postmaster's environment, credentials files.
+use v5.32;
+use warnings;
+use utf8;
+use FindBin;
+use lib $FindBin::Bin;
+use NeonS3Test;
+use Test::More;
+
+my @canaries = map { "CANARY${_}canary$$" } qw(Settings Environment File Rotated Mapping Wide);
+my ($settings, $environment, $in_file, $rotated, $mapping, $wide) = @canaries;
+
+my $server = own_server(preload => 1, conf => <<"CONF");
+neon_s3.bucket = 'my-bucket'
+log_min_messages = debug5
+log_statement = 'all'
+log_error_verbosity = verbose
+CONF
+restart_with_environment(AWS_ACCESS_KEY_ID => 'FROMENVIRONMENT', AWS_SECRET_ACCESS_KEY => $environment);
+$server->do('CREATE EXTENSION neon_s3;');
+
+# scripts/pg keeps the environment of its caller out of the server.
+sub restart_with_environment {
+  my (%environment) = @_;
+  my @as_server = $> == 0 ? qw(runuser -u postgres --) : ();
+  my @pg_ctl = (@as_server, "$server->{bin}/pg_ctl", '-D', $server->{env}{PGDATA}, '-w');
+  my $log = "$server->{dir}/pg/log/postgresql.log";
+  my ($status, $out, $err) = NeonS3Test::run_program([ @pg_ctl, '-o', "-p $server->{env}{PGPORT}", '-l', $log, 'restart' ],
+    '', { %environment, PWD => '/' });
+  die "no restart: $out$err" if $status;
+}
+
+# Files that the server's user owns are written by the server itself.
+my $dir = "$server->{dir}/credentials";
+mkdir $dir;
+my ($uid, $gid) = (stat $server->{env}{PGDATA})[ 4, 5 ];
+chown $uid, $gid, $dir;
+
+sub write_file {
+  my ($name, $mode, $text) = @_;
+  open my $file, '>', "$dir/$name.new" or die $!;
+  print $file $text;
+  close $file;
+  chmod $mode, "$dir/$name.new";
+  chown $uid, $gid, "$dir/$name.new";
+  rename "$dir/$name.new", "$dir/$name" or die $!;
+  return "$dir/$name";
+}
+
+sub profile { my ($key, $secret, $more) = @_; return "[default]\naws_access_key_id = $key\naws_secret_access_key = $secret\n" . ($more // '') }
+
+my $who = "SELECT substring(s3_presign_get('k', signed_at => '2026-01-01 00:00:00Z') FROM 'Credential=(\\w+)%2F');";
+sub use_file { return ("SET neon_s3.credential_providers = 'profile';", "SET neon_s3.credentials_file = " . lit($_[0]) . ';') }
+
+subtest 'the order of providers' => sub {
+  is $server->value($who), 'FROMENVIRONMENT', 'the environment of the postmaster';
+  is $server->value("SET neon_s3.access_key_id = 'FROMSETTINGS';", "SET neon_s3.secret_access_key = '$settings';", $who),
+    'FROMSETTINGS', 'settings come first';
+  is $server->value("SET neon_s3.access_key_id = 'FROMSETTINGS';", "SET neon_s3.secret_access_key = '$settings';",
+    "SET neon_s3.credential_providers = 'environment, static';", $who), 'FROMENVIRONMENT', 'unless they come later';
+  refused((($server->try("SET neon_s3.credential_providers = 'profile';", $who))[-1]), '28000', 'nothing found', hint => qr/credentials file/);
+  refused(scalar $server->try("SET neon_s3.credential_providers = 'static, ldap';"), '22023', 'unknown provider', hint => qr/web_identity/);
+};
+
+subtest 'a credentials file' => sub {
+  my $file = write_file('good', 0600, profile('FROMFILE', $in_file, "[other]\naws_access_key_id=OTHER\naws_secret_access_key=$in_file\n"));
+  is $server->value(use_file($file), $who), 'FROMFILE', 'signs';
+  is $server->value(use_file($file), "SET neon_s3.profile = 'other';", $who), 'OTHER', 'with the profile that is set';
+  refused((($server->try(use_file($file), "SET neon_s3.profile = 'nobody';", $who))[-1]), 'F0000', 'an unknown profile', message => qr/nobody/);
+
+  for my $mode (0640, 0604, 0660, 0620) {
+    my $name = sprintf 'mode %04o', $mode;
+    my $open = write_file('open', $mode, profile('WIDE', $wide));
+    refused((($server->try(use_file($open), $who))[-1]), 'F0000', "$name is refused", message => qr/\Q$open\E/, not => qr/$wide/);
+  }
+  refused((($server->try(use_file("$dir/none"), $who))[-1]), 'F0000', 'a missing file');
+  refused((($server->try(use_file($dir), $who))[-1]), 'F0000', 'a directory');
+  my $large = write_file('large', 0600, profile('LARGE', $in_file) . '#' x (1 << 20));
+  refused((($server->try(use_file($large), $who))[-1]), 'F0000', 'more than 1 MiB');
+  system('mkfifo', '-m', '600', "$dir/fifo");
+  chown $uid, $gid, "$dir/fifo";
+  refused((($server->try(use_file("$dir/fifo"), $who))[-1]), 'F0000', 'a FIFO, without waiting for it');
+  if ($> == 0) {
+    my $foreign = write_file('foreign', 0600, profile('FOREIGN', $in_file));
+    chown 65534, 65534, $foreign;
+    chmod 0600, $foreign;
+    refused((($server->try(use_file($foreign), $who))[-1]), 'F0000', "somebody else's file");
+  }
+  my $garbage = write_file('garbage', 0600, join '', map { chr($_ * 37 % 256) } 1 .. 5000);
+  my $result = ($server->try(use_file($garbage), $who, 'SELECT 1;'))[-1];
+  is $result->{out}, '1', 'garbage harms nobody';
+};
+
+subtest 'rotation in a live session' => sub {
+  my $file = write_file('rotating', 0600, profile('OLDKEY', $in_file));
+  my $next = write_file('next', 0600, profile('NEWKEY', $rotated));
+  my @seen = $server->rows(use_file($file), $who, "\\! mv '$next' '$file'",
+    "DO \$\$ BEGIN FOR i IN 1..100 LOOP EXIT WHEN s3_presign_get('k') LIKE '%NEWKEY%'; PERFORM pg_sleep(0.05); END LOOP; END \$\$;", $who);
+  is_deeply [ map { $_->[0] } @seen ], [ 'OLDKEY', 'NEWKEY' ], 'the next call after a second signs with the new key';
+};
+
+subtest 'a URL never outlives its credentials' => sub {
+  my ($ends) = $server->value("SELECT to_char((now() + interval '10 min') AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"');");
+  my $file = write_file('ending', 0600, profile('ENDING', $in_file, "aws_session_token = token\naws_expiration = $ends\n"));
+  my $expires = "SELECT substring(s3_presign_get('k', '1 hour') FROM 'Expires=(\\d+)')::int BETWEEN 500 AND 600;";
+  my @results = $server->try(use_file($file), $expires, "SELECT s3_presign_get('k', '1 min') LIKE '%Expires=60&%';");
+  is $results[-2]{out}, 't', 'a longer expiry is clamped';
+  like $results[-2]{notices}, qr/WARNING:.*expires with its credentials/, 'with a warning';
+  is $results[-1]{out}, 't', 'a shorter one is not';
+  unlike $results[-1]{notices}, qr/WARNING/, 'and no warning';
+  my $row = "SELECT extract(epoch FROM expires_at - now()) BETWEEN 500 AND 600 FROM s3_presign_upload('f', NULL, '1 hour');";
+  is(($server->try(use_file($file), $row))[-1]{out}, 't', 's3_presign_upload says when');
+  my $over = write_file('over', 0600, profile('OVER', $in_file, "aws_expiration = 2020-01-01T00:00:00Z\n"));
+  refused((($server->try(use_file($over), "SELECT s3_presign_get('k');"))[-1]), '28000', 'expired credentials sign nothing', message => qr/expired/);
+};
+
+subtest 'roles, mappings and pooled connections' => sub {
+  my ($alice, $bob) = qw(alice bob);
+  $server->do("CREATE ROLE $_ LOGIN;") for $alice, $bob;
+  $server->do("CREATE SERVER one FOREIGN DATA WRAPPER neon_s3 OPTIONS (region 'eu-central-1');",
+    "CREATE SERVER two FOREIGN DATA WRAPPER neon_s3 OPTIONS (region 'us-west-2', credential_providers 'static');",
+    "GRANT USAGE ON FOREIGN SERVER one, two TO $alice, $bob;", "GRANT EXECUTE ON FUNCTION s3_presign_get TO $alice, $bob;",
+    "CREATE USER MAPPING FOR $alice SERVER one OPTIONS (access_key_id 'ALICEONE', secret_access_key '$mapping');",
+    "CREATE USER MAPPING FOR $bob SERVER one OPTIONS (access_key_id 'BOBONE', secret_access_key '$mapping');",
+    "CREATE USER MAPPING FOR PUBLIC SERVER two OPTIONS (access_key_id 'PUBLICTWO', secret_access_key '$mapping');");
+  my $sql = sub { "SELECT substring(s3_presign_get('k', server => '$_[0]') FROM 'Credential=(\\w+)%2F');" };
+  my @seen = $server->rows(map { ("SET ROLE $_;", $sql->('one'), $sql->('two'), 'DISCARD ALL;') } $alice, $bob, $alice);
+  is_deeply [ map { $_->[0] } @seen ], [qw(ALICEONE PUBLICTWO BOBONE PUBLICTWO ALICEONE PUBLICTWO)],
+    'two servers and two roles in one session';
+  refused((($server->try("SET ROLE $alice;", "SELECT umoptions::text FROM pg_user_mapping;"))[-1]), '42501', 'pg_user_mapping is closed to roles');
+  is $server->value("SET ROLE $alice;", "SELECT count(*) FROM pg_user_mappings WHERE umoptions::text LIKE '%$mapping%';"), 1,
+    'a role sees its own mapping, not those of others and of PUBLIC';
+  refused((($server->try("SET neon_s3.server = 'three';", $sql->('three')))[-1]), '42704', 'no such server');
+  $server->do('DROP SERVER one, two CASCADE;', "DROP OWNED BY $alice, $bob;");
+};
+
+subtest 'secrets' => sub {
+  my $log = $server->log_text;
+  # What a statement says itself is in the log of statements; nothing but those may be.
+  my @leaks = grep { my $line = $_; grep { index($line, $_) >= 0 } @canaries } split /\n/, $log;
+  # The postmaster writes all of its environment there when it starts, at debug3 and below.
+  my @others = grep { !/(?:SET neon_s3|USER MAPPING|umoptions)|DEBUG:  00000: \tAWS_SECRET_ACCESS_KEY=/ } @leaks;
+  is_deeply \@others, [], 'none in the log at debug5' or diag join "\n", @others;
+  ok index($log, $_) < 0, 'not even in a statement' for $in_file, $rotated, $wide;
+  my @pg_dump = ("$server->{bin}/pg_dumpall");
+  my ($status, $dump, $err) = NeonS3Test::run_program(\@pg_dump, '', $server->{env});
+  is $status, 0, 'pg_dumpall runs' or diag $err;
+  ok !(grep { index($dump, $_) >= 0 } @canaries), 'none in a dump';
+};
+
+done_testing();

@@ -1,0 +1,39 @@
+# Signing works on a hot standby, and gives what the primary gives.
+use v5.32;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use NeonS3Test;
+use Test::More;
+
+my $primary = own_server(preload => 1, conf => <<'CONF');
+neon_s3.access_key_id = 'AKIAIOSFODNN7EXAMPLE'
+neon_s3.secret_access_key = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY'
+neon_s3.bucket = 'my-bucket'
+CONF
+$primary->do('CREATE EXTENSION neon_s3;', 'SELECT s3_create_files_table();');
+
+# The standby shares the primary's port number: it listens on a socket of its own only.
+my $base = "$primary->{dir}/pg";
+my @as_server = $> == 0 ? qw(runuser -u postgres --) : ();
+sub as_server {
+  my ($status, $out, $err) = NeonS3Test::run_program([ @as_server, @_ ], '', { %{ $primary->{env} }, PWD => '/' });
+  die "@_: $out$err" if $status;
+}
+mkdir "$base/$_" for qw(standby standby_sock);
+chown((stat $primary->{env}{PGDATA})[ 4, 5 ], map { "$base/$_" } qw(standby standby_sock));
+chmod 0700, "$base/standby";
+as_server("$primary->{bin}/pg_basebackup", '-D', "$base/standby", '-R', '-X', 'stream', '-c', 'fast', '--no-sync');
+my @pg_ctl = ("$primary->{bin}/pg_ctl", '-D', "$base/standby", '-w');
+as_server(@pg_ctl, '-l', "$base/log/standby.log", '-o',
+  "-p $primary->{env}{PGPORT} -c listen_addresses= -c unix_socket_directories=$base/standby_sock", 'start');
+$primary->on_end(sub { as_server(@pg_ctl, '-m', 'immediate', 'stop') });
+
+my $standby = $primary->with(PGHOST => "$base/standby_sock");
+is $standby->value('SELECT pg_is_in_recovery();'), 't', 'it is a standby';
+my $sign = "SELECT s3_presign_put('k', 'image/png', signed_at => '2026-01-01 00:00:00Z');";
+is $standby->value($sign), $primary->value($sign), 'both sign the same';
+like $standby->value("SELECT presigned_url FROM s3_presign_upload('a.png', 'image/png');"), qr/X-Amz-Signature=/, 's3_presign_upload works';
+is $standby->value("SELECT url FROM s3_presign_post('k');"), 'https://my-bucket.s3.us-east-1.amazonaws.com/', 's3_presign_post works';
+refused(scalar $standby->try("SELECT s3_save_metadata('k', 'u', 'user');"), '25006', 's3_save_metadata writes');
+done_testing();

@@ -1,0 +1,191 @@
+// An HTTP server on 127.0.0.1, as good or as faulty as a test wants it.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace neon_s3::test {
+
+struct ServedRequest {
+  std::string method, target, body;
+  std::map<std::string, std::string> headers;  // names in lower case
+};
+
+struct ServedReply {
+  std::string bytes;
+  enum { kClose, kHang, kDrip } end = kClose;  // kDrip: the bytes, one in 50 ms
+
+  static ServedReply Of(int status, const std::string& body, const std::string& headers = {}) {
+    return {"HTTP/1.1 " + std::to_string(status) + " X\r\nContent-Length: " +
+                std::to_string(body.size()) + "\r\n" + headers + "\r\n" + body,
+            kClose};
+  }
+};
+
+class HttpServer {
+ public:
+  using Handler = std::function<ServedReply(const ServedRequest&)>;
+
+  explicit HttpServer(Handler handler) : handler_(std::move(handler)) {
+    listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address);
+    listen(listener_, 16);
+    socklen_t size = sizeof address;
+    getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
+    port_ = ntohs(address.sin_port);
+    threads_.emplace_back([this] { Accept(); });
+  }
+  HttpServer(const HttpServer&) = delete;
+  ~HttpServer() {
+    stop_ = true;
+    threads_.front().join();  // after which no other starts
+    for (std::size_t i = 1; i < threads_.size(); ++i) threads_[i].join();
+    close(listener_);
+  }
+
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  std::string authority() const { return "127.0.0.1:" + std::to_string(port_); }
+
+  void Handle(Handler handler) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    handler_ = std::move(handler);
+  }
+  std::vector<ServedRequest> requests() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return requests_;
+  }
+  std::size_t request_count() const { return requests().size(); }
+
+ private:
+  void Accept() {
+    while (!stop_) {
+      pollfd waiting{listener_, POLLIN, 0};
+      if (poll(&waiting, 1, 20) <= 0) continue;
+      const int client = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+      if (client >= 0) threads_.emplace_back([this, client] { Serve(client); });
+    }
+  }
+
+  void Serve(int client) {
+    ServedRequest request;
+    if (Read(client, &request)) {
+      Handler handler;
+      {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        requests_.push_back(request);
+        handler = handler_;
+      }
+      const ServedReply reply = handler(request);
+      if (reply.end == ServedReply::kDrip) {
+        for (const char c : reply.bytes) {
+          if (!Pause(50) || !Send(client, {&c, 1})) break;
+        }
+      } else {
+        Send(client, reply.bytes);
+      }
+      while (reply.end == ServedReply::kHang && Pause(20)) {
+      }
+    }
+    shutdown(client, SHUT_WR);
+    close(client);
+  }
+
+  bool Pause(int milliseconds) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+    return !stop_;
+  }
+
+  static bool Send(int client, std::string_view bytes) {
+    while (!bytes.empty()) {
+      const ssize_t sent = send(client, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (sent <= 0) return false;
+      bytes.remove_prefix(static_cast<std::size_t>(sent));
+    }
+    return true;
+  }
+
+  bool Read(int client, ServedRequest* request) {
+    std::string text;
+    std::size_t head = std::string::npos, size = 0;
+    while (head == std::string::npos || text.size() < head + 4 + size) {
+      pollfd waiting{client, POLLIN, 0};
+      if (stop_) return false;
+      if (poll(&waiting, 1, 20) <= 0) continue;
+      char buffer[4096];
+      const ssize_t count = recv(client, buffer, sizeof buffer, 0);
+      if (count <= 0) return false;
+      text.append(buffer, static_cast<std::size_t>(count));
+      if (head == std::string::npos) {
+        head = text.find("\r\n\r\n");
+        if (head != std::string::npos) {
+          ParseHead(text.substr(0, head), request);
+          const auto length = request->headers.find("content-length");
+          if (length != request->headers.end()) size = std::stoul(length->second);
+        }
+      }
+    }
+    request->body = text.substr(head + 4, size);
+    return true;
+  }
+
+  static void ParseHead(const std::string& head, ServedRequest* request) {
+    const std::size_t method = head.find(' '), target = head.find(' ', method + 1);
+    request->method = head.substr(0, method);
+    request->target = head.substr(method + 1, target - method - 1);
+    for (std::size_t at = head.find("\r\n"); at != std::string::npos;
+         at = head.find("\r\n", at + 2)) {
+      const std::string line = head.substr(at + 2, head.find("\r\n", at + 2) - at - 2);
+      const std::size_t colon = line.find(':');
+      std::string name = line.substr(0, colon);
+      for (char& c : name) c = static_cast<char>(tolower(c));
+      const std::size_t value = line.find_first_not_of(' ', colon + 1);
+      request->headers[name] = value == std::string::npos ? "" : line.substr(value);
+    }
+  }
+
+  int listener_;
+  int port_;
+  std::atomic<bool> stop_{false};
+  mutable std::mutex mutex_;
+  Handler handler_;
+  std::vector<ServedRequest> requests_;
+  std::vector<std::thread> threads_;
+};
+
+// A port of 127.0.0.1 where nobody listens, but nobody else can either.
+class ClosedPort {
+ public:
+  ClosedPort() : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    bind(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address);
+    socklen_t size = sizeof address;
+    getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size);
+    port_ = ntohs(address.sin_port);
+  }
+  ClosedPort(const ClosedPort&) = delete;
+  ~ClosedPort() { close(socket_); }
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+
+ private:
+  int socket_;
+  int port_;
+};
+
+}  // namespace neon_s3::test
