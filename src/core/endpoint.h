@@ -23,7 +23,7 @@ struct Endpoint {
   bool is_ip_address() const;
 
   std::string authority() const;  // as in the Host header: with the port where it is not the default one
-  std::string url() const;        // without a trailing slash
+  std::string url() const;
 };
 
 // The regional endpoint of an Amazon service, in the partition that `region` names (aws, aws-cn,

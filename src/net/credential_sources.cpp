@@ -9,7 +9,6 @@
 #include "core/encoding.h"
 #include "core/error.h"
 #include "core/text.h"
-#include "net/endpoint_url.h"
 #include "net/environment.h"
 #include "net/file_reader.h"
 
@@ -80,11 +79,12 @@ ContainerUrl FullUrl(std::string_view uri) {
   const std::size_t scheme_end = uri.find("://");
   const std::size_t host = scheme_end == std::string_view::npos ? 0 : scheme_end + 3;
   const std::size_t path = std::min(uri.find_first_of("/?#", host), uri.size());
-  const Endpoint endpoint = ParseEndpointUrl(std::string(uri.substr(0, path)));
-  const std::string_view rest = uri.substr(path);
-  if (!IsUriText(rest)) {
+  const std::string_view origin = uri.substr(0, path), rest = uri.substr(path);
+  // A password must not be shown as part of an invalid endpoint.
+  if (!IsUriText(rest) || origin.find('@') != std::string_view::npos) {
     throw Error(ErrorCode::kBadArgument, "AWS_CONTAINER_CREDENTIALS_FULL_URI is no URL");
   }
+  const Endpoint endpoint = ParseServiceUrl(origin);
   const bool is_agent = IsContainerHost(endpoint.host);
   if (!is_agent && endpoint.scheme != "https") {
     throw Error(ErrorCode::kNotPermitted,
@@ -119,7 +119,7 @@ std::vector<HttpHeader> ContainerHeaders() {
 
 std::string InstanceEndpoint() {
   const std::string_view url = EnvironmentVariable("AWS_EC2_METADATA_SERVICE_ENDPOINT");
-  return url.empty() ? "http://169.254.169.254" : ParseEndpointUrl(std::string(url)).url();
+  return url.empty() ? "http://169.254.169.254" : ParseServiceUrl(url).url();
 }
 
 // The first line; kMalformedReply where that can be no role's name.

@@ -41,6 +41,13 @@ HttpLimits LimitsOf(const FetchContext& context) {
   return limits;
 }
 
+Endpoint ParseServiceUrl(std::string_view url) {
+  Endpoint endpoint = ParseEndpointUrl(std::string(url));
+  std::string& path = endpoint.base_path;
+  while (!path.empty() && path.back() == '/') path.pop_back();
+  return endpoint;
+}
+
 std::string_view StsRegion(std::string_view region) {
   if (region.empty()) region = EnvironmentVariable("AWS_REGION");
   if (region.empty()) region = EnvironmentVariable("AWS_DEFAULT_REGION");
@@ -49,7 +56,7 @@ std::string_view StsRegion(std::string_view region) {
 
 Endpoint StsEndpoint(std::string_view region) {
   const std::string_view url = EnvironmentVariable("AWS_ENDPOINT_URL_STS");
-  if (!url.empty()) return ParseEndpointUrl(std::string(url));
+  if (!url.empty()) return ParseServiceUrl(url);
   const std::string_view name = StsRegion(region);
   ValidateRegion(name);
   return AwsEndpoint(name, "sts");

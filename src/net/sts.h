@@ -20,6 +20,10 @@ struct FetchContext {
 
 HttpLimits LimitsOf(const FetchContext& context);
 
+// An endpoint to which paths are added: slashes at its end don't count. kBadArgument where it is
+// none.
+Endpoint ParseServiceUrl(std::string_view url);
+
 // Region of STS: `region`, or $AWS_REGION, or $AWS_DEFAULT_REGION, or us-east-1.
 std::string_view StsRegion(std::string_view region);
 
