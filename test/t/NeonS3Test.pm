@@ -263,8 +263,10 @@ sub curl {
     push @arguments, '--data-binary', '@' . $sent->filename;
     push @arguments, '-H', 'Content-Type:' if !grep { lc eq 'content-type' } keys %{ $options{headers} // {} };
   }
+  # Newer versions of curl sign no path as it is.
+  my @path_as_is = (grep { $_ eq '--aws-sigv4' } @{ $options{arguments} // [] }) ? () : '--path-as-is';
   my ($status, $code, $err) = run_program(
-    [ qw(curl -q -sS --globoff --path-as-is --max-time 60 --noproxy *), '-o', $body->filename, '-D', $head->filename,
+    [ qw(curl -q -sS --globoff --max-time 60 --noproxy *), @path_as_is, '-o', $body->filename, '-D', $head->filename,
       '-w', '%{http_code}', @arguments, @{ $options{arguments} // [] }, $url ], $options{input});
   diag "curl: $err" if $status;
   my %headers = map { /^([^:\s]+):\s*(.*?)\s*$/ ? (lc $1 => $2) : () } split /\n/, slurp($head->filename);
