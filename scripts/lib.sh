@@ -4,13 +4,13 @@
 # What a machine needs, besides PostgreSQL itself (see postgres_packages).
 # shellcheck disable=SC2034
 {
-  build_packages=(g++ make pkg-config libcurl4-openssl-dev libssl-dev)
+  build_packages=(g++ make pkg-config libcurl4-openssl-dev libssl-dev libpugixml-dev libsimpleini-dev nlohmann-json3-dev)
   s3_packages=(ceph-mon ceph-osd radosgw ceph-common curl ca-certificates)
-  check_packages=(cmake ninja-build libgtest-dev nlohmann-json3-dev perl python3 python3-boto3)
+  check_packages=(cmake ninja-build libgtest-dev perl python3 python3-boto3)
 
   # The same for systems without apt: commands, and modules of pkg-config.
   build_commands=(g++ make pkg-config)
-  build_modules=(libcurl libcrypto)
+  build_modules=(libcurl libcrypto pugixml nlohmann_json)
   s3_commands=(ceph-mon ceph-osd radosgw radosgw-admin ceph ceph-authtool monmaptool curl)
   check_commands=(cmake ninja perl prove python3)
 }
