@@ -115,11 +115,10 @@ class CacheKey {
   }
 
   // A role that one key may assume is not given to whoever has another.
-  void AddSecret(const Credentials& credentials) {
-    Sha256 sha256;
+  void AddSecret(const Credentials& credentials, Sha256* sha256) {
     Add(credentials.access_key_id);
-    Add(AsView(sha256.Digest(credentials.secret_access_key)));
-    Add(AsView(sha256.Digest(credentials.session_token)));
+    Add(AsView(sha256->Digest(credentials.secret_access_key)));
+    Add(AsView(sha256->Digest(credentials.session_token)));
   }
 
   std::string_view text() const { return text_; }
@@ -245,7 +244,7 @@ std::optional<Found> CredentialChain::FromProfileRoles(const ChosenProfile& prof
                                                        const Search& search) {
   const std::string_view region = profile.region.empty() ? search.request.region : profile.region;
   CacheKey key(Provider::kProfile);
-  key.AddSecret(profile.keys->view());
+  key.AddSecret(profile.keys->view(), &sha256_);
   key.AddSts(region);
   for (const Profile* role : profile.roles) key.Add(ArgumentsOf(*role));
   const OwnedCredentials* credentials = cache_.Get(key.text(), search.now, [&] {
@@ -296,7 +295,7 @@ std::optional<Found> CredentialChain::FromRole(const Search& search) {
   const std::string_view region = base.region.empty() ? request.region : base.region;
   const RoleArguments role{request.role_arn, request.role_session_name, request.external_id, {}};
   CacheKey key(Provider::kAssumeRole);
-  key.AddSecret(base.credentials);
+  key.AddSecret(base.credentials, &sha256_);
   key.AddSts(region);
   key.Add(role);
   return FoundBy(Provider::kAssumeRole,

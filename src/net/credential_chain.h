@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/credentials.h"
+#include "core/crypto.h"
 #include "net/credential_cache.h"
 #include "net/curl_client.h"
 #include "net/monotonic.h"
@@ -41,7 +42,7 @@ struct ChainRequest {
   std::string_view role_arn, external_id, role_session_name;  // for kAssumeRole
 };
 
-// One of a backend, with its caches.
+// One of a backend, with its caches. libcurl starts with the first request only.
 class CredentialChain {
  public:
   explicit CredentialChain(MonotonicClock clock = MonotonicNow);
@@ -89,6 +90,7 @@ class CredentialChain {
   ProfileSource profiles_;
   CredentialCache cache_;
   HttpClient http_;
+  Sha256 sha256_;
 };
 
 }  // namespace neon_s3

@@ -1,7 +1,6 @@
 #include "net/curl_client.h"
 
 #include <algorithm>
-#include <cstring>
 #include <iterator>
 #include <new>
 #include <string>
@@ -13,11 +12,10 @@
 #include <unistd.h>
 
 #include <curl/curl.h>
-#include <openssl/crypto.h>
 
-#include "core/encoding.h"
 #include "core/error.h"
 #include "core/text.h"
+#include "net/header_lines.h"
 #include "net/metadata_address.h"
 
 namespace neon_s3 {
@@ -47,46 +45,6 @@ class SignalsBlocked {
 
  private:
   sigset_t previous_;
-};
-
-// A list of header lines, wiped when it goes.
-class HeaderLines {
- public:
-  HeaderLines() = default;
-  HeaderLines(const HeaderLines&) = delete;
-  ~HeaderLines() {
-    for (curl_slist* line = list_; line != nullptr; line = line->next) {
-      OPENSSL_cleanse(line->data, std::strlen(line->data));
-    }
-    curl_slist_free_all(list_);
-  }
-
-  // libcurl sends values as they are, line breaks included.
-  void Add(const HttpHeader& header) {
-    const std::string_view value = header.value;
-    if (!IsToken(header.name) || HasControls(value)) {
-      throw Error(ErrorCode::kBadArgument,
-                  "HTTP header \"" + WithoutControls(header.name) + "\" cannot be sent");
-    }
-    SecretString line(header.name);
-    // An empty value has its own syntax: "name:" would take the header out.
-    line.append(value.empty() ? ";" : ": ").append(value);
-    AddLine(line.c_str());
-  }
-
-  // Takes out a header that libcurl would send by itself.
-  void Suppress(const std::string& name) { AddLine((name + ":").c_str()); }
-
-  curl_slist* get() const { return list_; }
-
- private:
-  void AddLine(const char* line) {
-    curl_slist* list = curl_slist_append(list_, line);
-    if (list == nullptr) throw std::bad_alloc();
-    list_ = list;
-  }
-
-  curl_slist* list_ = nullptr;
 };
 
 // What the callbacks leave behind. They run inside of libcurl, so they throw nothing: they note

@@ -148,17 +148,17 @@ ProfileSource::Files& ProfileSource::Open(std::string_view credentials_file) {
 }
 
 void ProfileSource::Refresh(Files* files) {
+  const MonotonicTime now = clock_();
   // Remembered, because the second may throw.
-  if (Reread(&files->credentials)) files->stale = true;
-  if (Reread(&files->config)) files->stale = true;
+  if (Reread(&files->credentials, now)) files->stale = true;
+  if (Reread(&files->config, now)) files->stale = true;
   if (!files->stale) return;
   files->merged = MergeProfiles(files->credentials.profiles, files->config.profiles);
   files->stale = false;
 }
 
 // True where the file's profiles are others than before.
-bool ProfileSource::Reread(WatchedFile* file) {
-  const MonotonicTime now = clock_();
+bool ProfileSource::Reread(WatchedFile* file, MonotonicTime now) {
   if (file->looked_at && now - *file->looked_at < kLookInterval) return false;
   const std::optional<FileIdentity> identity = IdentifyFile(file->path);
   const bool first = !file->looked_at;

@@ -52,7 +52,7 @@ class ProfileSource {
 
   Files& Open(std::string_view credentials_file);
   void Refresh(Files* files);
-  bool Reread(WatchedFile* file);
+  static bool Reread(WatchedFile* file, MonotonicTime now);
   const std::string& HomeDirectory();
 
   MonotonicClock clock_;

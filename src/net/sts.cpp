@@ -27,7 +27,7 @@ OwnedCredentials Send(StsRequest message, const RoleArguments& role, const Fetch
     throw Error(ErrorCode::kMalformedReply, "malformed reply from STS", "", detail);
   }
   throw Error(ErrorCode::kRefused, "STS refused the role " + name,
-              "Check the role's trust policy, and that the credentials or the token are valid.",
+              "Check the role's trust policy, the credentials or token, and the server's clock.",
               detail);
 }
 

@@ -48,13 +48,13 @@ class HttpServer {
     socklen_t size = sizeof address;
     getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
     port_ = ntohs(address.sin_port);
-    threads_.emplace_back([this] { Accept(); });
+    acceptor_ = std::thread([this] { Accept(); });
   }
   HttpServer(const HttpServer&) = delete;
   ~HttpServer() {
     stop_ = true;
-    threads_.front().join();  // after which no other starts
-    for (std::size_t i = 1; i < threads_.size(); ++i) threads_[i].join();
+    acceptor_.join();
+    for (std::thread& worker : workers_) worker.join();
     close(listener_);
   }
 
@@ -77,7 +77,7 @@ class HttpServer {
       pollfd waiting{listener_, POLLIN, 0};
       if (poll(&waiting, 1, 20) <= 0) continue;
       const int client = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-      if (client >= 0) threads_.emplace_back([this, client] { Serve(client); });
+      if (client >= 0) workers_.emplace_back([this, client] { Serve(client); });
     }
   }
 
@@ -164,7 +164,8 @@ class HttpServer {
   mutable std::mutex mutex_;
   Handler handler_;
   std::vector<ServedRequest> requests_;
-  std::vector<std::thread> threads_;
+  std::vector<std::thread> workers_;  // the acceptor's, until it has ended
+  std::thread acceptor_;
 };
 
 // A port of 127.0.0.1 where nobody listens, but nobody else can either.
