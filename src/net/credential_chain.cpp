@@ -171,17 +171,16 @@ std::optional<Found> CredentialChain::Resolve(const ChainRequest& request, std::
   if (providers_.empty() || providers_text_ != request.providers) {
     providers_ = ParseProviders(request.providers);
     providers_text_ = request.providers;
-    assumes_role_ =
-        std::find(providers_.begin(), providers_.end(), Provider::kAssumeRole) != providers_.end();
   }
   Search search{request, now, cancelled, {}, {}};
   std::optional<Found> found = AskAll(&search);
-  if (found && assumes_role_ && !request.role_arn.empty()) {
+  if (found && !request.role_arn.empty()) {
     search.base = found;
     found = AskOrNote(Provider::kAssumeRole, &search);
   }
   if (!found && !search.failures.empty()) {
-    throw Error(ErrorCode::kNoCredentials, "no S3 credentials could be had", "", search.failures);
+    throw Error(ErrorCode::kNoCredentials, "no S3 credentials could be had",
+                "Check neon_s3.credential_providers against what each provider says.", search.failures);
   }
   return found;
 }

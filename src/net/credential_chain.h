@@ -59,9 +59,8 @@ class CredentialChain {
   // views are good until the next call, and as long as the request's. kCancelled soon after
   // `cancelled` (which may be null) says so.
   //
-  // Where assume_role is listed, wherever that is, and there is a role_arn, the credentials are the
-  // role's, had with what the rest of the list finds: a role that was asked for is not left out
-  // because another provider comes first.
+  // Where there is a role_arn the credentials are the role's, had with what the list finds, whether
+  // and wherever assume_role is listed: a role that was asked for is never left out.
   //
   // A provider that is set up wrongly or refused is an error, and no other one is asked, lest the
   // wrong key signs: kCredentialsFile, kRefused, kNotPermitted, kNoCredentials, kBadArgument. One
@@ -86,7 +85,6 @@ class CredentialChain {
 
   std::string providers_text_;  // what providers_ was parsed from
   std::vector<Provider> providers_;
-  bool assumes_role_ = false;  // it is in the list
   ProfileSource profiles_;
   CredentialCache cache_;
   HttpClient http_;

@@ -134,6 +134,15 @@ std::string RoleName(const SecretString& list) {
               "It names no role.");
 }
 
+// It goes back as a header's value.
+SecretString MetadataToken(SecretString reply) {
+  const bool valid = !reply.empty() && std::all_of(reply.begin(), reply.end(),
+                                                   [](char c) { return c > ' ' && c < 0x7f; });
+  if (valid) return reply;
+  throw Error(ErrorCode::kMalformedReply, "malformed reply from instance metadata", "",
+              "It gives no token.");
+}
+
 }  // namespace
 
 std::optional<std::string> WebIdentitySource() {
@@ -179,9 +188,10 @@ std::optional<std::string> InstanceSource() {
 std::optional<OwnedCredentials> FetchInstanceCredentials(const FetchContext& context) {
   const std::string endpoint = InstanceEndpoint();
   const std::string path = endpoint + "/latest/meta-data/iam/security-credentials/";
-  const SecretString token = Require(Ask(context, "PUT", endpoint + "/latest/api/token",
-                                         {{"X-aws-ec2-metadata-token-ttl-seconds", "21600"}}, true),
-                                     kInstanceSource);
+  const SecretString token =
+      MetadataToken(Require(Ask(context, "PUT", endpoint + "/latest/api/token",
+                                {{"X-aws-ec2-metadata-token-ttl-seconds", "21600"}}, true),
+                            kInstanceSource));
   const auto get = [&](const std::string& url) {
     return Ask(context, "GET", url, {{"X-aws-ec2-metadata-token", token}}, true);
   };

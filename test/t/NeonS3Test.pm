@@ -213,6 +213,21 @@ sub control {
   die "scripts/pg $command failed: $out$err" if $status;
 }
 
+# A program as the operating system's user of the server, with an environment.
+sub as_server_user {
+  my ($self, $command, %environment) = @_;
+  my @prefix = $> == 0 ? qw(runuser -u postgres --) : ();
+  my ($status, $out, $err) = run_program([ @prefix, @$command ], '', { %environment, PWD => '/' });
+  die "@$command: $out$err" if $status;
+}
+
+# With more environment for the server; scripts/pg keeps that of its caller out.
+sub restart_with {
+  my ($self, %environment) = @_;
+  $self->as_server_user([ "$self->{bin}/pg_ctl", '-D', $self->{env}{PGDATA}, '-w', '-o', "-p $self->{env}{PGPORT}",
+    '-l', "$self->{dir}/pg/log/postgresql.log", 'restart' ], %environment);
+}
+
 # More settings for postgresql.conf: the file keeps its owner and its mode.
 sub append_conf {
   my ($self, $text) = @_;

@@ -16,19 +16,8 @@ log_min_messages = debug5
 log_statement = 'all'
 log_error_verbosity = verbose
 CONF
-restart_with_environment(AWS_ACCESS_KEY_ID => 'FROMENVIRONMENT', AWS_SECRET_ACCESS_KEY => $environment);
+$server->restart_with(AWS_ACCESS_KEY_ID => 'FROMENVIRONMENT', AWS_SECRET_ACCESS_KEY => $environment);
 $server->do('CREATE EXTENSION neon_s3;');
-
-# scripts/pg keeps the environment of its caller out of the server.
-sub restart_with_environment {
-  my (%environment) = @_;
-  my @as_server = $> == 0 ? qw(runuser -u postgres --) : ();
-  my @pg_ctl = (@as_server, "$server->{bin}/pg_ctl", '-D', $server->{env}{PGDATA}, '-w');
-  my $log = "$server->{dir}/pg/log/postgresql.log";
-  my ($status, $out, $err) = NeonS3Test::run_program([ @pg_ctl, '-o', "-p $server->{env}{PGPORT}", '-l', $log, 'restart' ],
-    '', { %environment, PWD => '/' });
-  die "no restart: $out$err" if $status;
-}
 
 # Files that the server's user owns are written by the server itself.
 my $dir = "$server->{dir}/credentials";

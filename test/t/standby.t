@@ -15,19 +15,15 @@ $primary->do('CREATE EXTENSION neon_s3;', 'SELECT s3_create_files_table();');
 
 # The standby shares the primary's port number: it listens on a socket of its own only.
 my $base = "$primary->{dir}/pg";
-my @as_server = $> == 0 ? qw(runuser -u postgres --) : ();
-sub as_server {
-  my ($status, $out, $err) = NeonS3Test::run_program([ @as_server, @_ ], '', { %{ $primary->{env} }, PWD => '/' });
-  die "@_: $out$err" if $status;
-}
+sub run { $primary->as_server_user([@_], %{ $primary->{env} }) }
 mkdir "$base/$_" for qw(standby standby_sock);
 chown((stat $primary->{env}{PGDATA})[ 4, 5 ], map { "$base/$_" } qw(standby standby_sock));
 chmod 0700, "$base/standby";
-as_server("$primary->{bin}/pg_basebackup", '-D', "$base/standby", '-R', '-X', 'stream', '-c', 'fast', '--no-sync');
+run("$primary->{bin}/pg_basebackup", '-D', "$base/standby", '-R', '-X', 'stream', '-c', 'fast', '--no-sync');
 my @pg_ctl = ("$primary->{bin}/pg_ctl", '-D', "$base/standby", '-w');
-as_server(@pg_ctl, '-l', "$base/log/standby.log", '-o',
+run(@pg_ctl, '-l', "$base/log/standby.log", '-o',
   "-p $primary->{env}{PGPORT} -c listen_addresses= -c unix_socket_directories=$base/standby_sock", 'start');
-$primary->on_end(sub { as_server(@pg_ctl, '-m', 'immediate', 'stop') });
+$primary->on_end(sub { run(@pg_ctl, '-m', 'immediate', 'stop') });
 
 my $standby = $primary->with(PGHOST => "$base/standby_sock");
 is $standby->value('SELECT pg_is_in_recovery();'), 't', 'it is a standby';

@@ -62,11 +62,7 @@ log_error_verbosity = verbose
 CONF
 
 # scripts/pg keeps the environment of its caller out of the server.
-my @as_server = $> == 0 ? qw(runuser -u postgres --) : ();
-my ($status, $out, $err) = run_program([ @as_server, "$server->{bin}/pg_ctl", '-D', $server->{env}{PGDATA}, '-w', '-o',
-  "-p $server->{env}{PGPORT}", '-l', "$server->{dir}/pg/log/postgresql.log", 'restart' ], '',
-  { AWS_ACCESS_KEY_ID => 'OFENVIRONMENT', AWS_SECRET_ACCESS_KEY => $canary{E}, PWD => '/' });
-die "no restart: $out$err" if $status;
+$server->restart_with(AWS_ACCESS_KEY_ID => 'OFENVIRONMENT', AWS_SECRET_ACCESS_KEY => $canary{E});
 
 my $credentials_file = "$server->{dir}/credentials";
 open my $file, '>', $credentials_file or die $!;

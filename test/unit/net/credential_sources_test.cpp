@@ -222,11 +222,16 @@ TEST_F(CredentialSourcesTest, AssumesARoleWithTemporaryCredentials) {
 TEST_F(CredentialSourcesTest, AssumesNoRoleThatNobodyNamed) {
   request_.static_credentials = {"STATIC", "s", ""};
   EXPECT_EQ(Show("assume_role, static"), "STATIC/static");
+  EXPECT_EQ(server_.request_count(), 0u);
+}
+
+TEST_F(CredentialSourcesTest, AssumesARoleThatIsNamedWhateverTheListSays) {
   UseRole();
-  EXPECT_EQ(Show("static"), "STATIC/static");
+  const std::string with_role = Show("static, assume_role");
+  EXPECT_EQ(Show("static"), with_role);
+  EXPECT_EQ(with_role.find("STATIC"), std::string::npos);
   request_.static_credentials = {};
   EXPECT_EQ(Show("static, assume_role"), "nothing");
-  EXPECT_EQ(server_.request_count(), 0u);
 }
 
 TEST_F(CredentialSourcesTest, GivesNobodyAnothersRole) {
