@@ -286,7 +286,7 @@ choose_postgres() {
     PG_CONFIG=/usr/lib/postgresql/$major/bin/pg_config
     pg_packages=("postgresql-$major" "postgresql-server-dev-$major")
   else
-    PG_CONFIG=$(command -v pg_config) || die "please install first: PostgreSQL with its development files"
+    PG_CONFIG=pg_config
   fi
   export PG_CONFIG
 }
@@ -305,6 +305,6 @@ require_everything() { # demo|check
   fi
   choose_postgres
   require_packages "${pg_packages[@]}" "${packages[@]}"
-  require_commands "${commands[@]}" -- "${build_modules[@]}"
+  require_commands "$PG_CONFIG" "${commands[@]}" -- "${build_modules[@]}"
   require_postgres
 }
