@@ -22,8 +22,10 @@ SET neon_s3.endpoint = 's3.example.com';
 SET neon_s3.endpoint = 'https://user@s3.example.com';
 SET neon_s3.public_endpoint = 'https://s3.example.com/?x';
 SET neon_s3.addressing_style = 'host';
+\set VERBOSITY sqlstate
 SET neon_s3.expires_in = 0;
 SET neon_s3.expires_in = '8d';
+\set VERBOSITY default
 SET neon_s3.expires_in = '1h';
 SHOW neon_s3.expires_in;
 SET neon_s3.unknown = 1;
