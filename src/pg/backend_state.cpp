@@ -17,11 +17,11 @@ BackendState& BackendState::Get() {
   return *state;
 }
 
-const Address& BackendState::ResolveClientAddress(const Target& target) {
+const Address& BackendState::ResolveClientAddress(const Target& target, std::string_view region) {
   const std::string_view bucket = target.bucket.value_or(target.default_bucket);
   const std::string_view endpoint =
       target.public_endpoint.empty() ? target.endpoint : target.public_endpoint;
-  const bool same = bucket_ == bucket && endpoint_ == endpoint && region_ == target.region &&
+  const bool same = bucket_ == bucket && endpoint_ == endpoint && region_ == region &&
                     addressing_style_ == target.addressing_style;
   if (same && !bucket_.empty()) return address_;
 
@@ -32,10 +32,10 @@ const Address& BackendState::ResolveClientAddress(const Target& target) {
   ValidateBucketName(bucket);
   bucket_.clear();  // nothing is cached unless all goes well
   address_ = ResolveAddress(
-      endpoint.empty() ? AwsEndpoint(target.region) : ParseEndpointUrl(std::string(endpoint)),
+      endpoint.empty() ? AwsEndpoint(region) : ParseEndpointUrl(std::string(endpoint)),
       target.addressing_style, bucket);
   endpoint_ = endpoint;
-  region_ = target.region;
+  region_ = region;
   addressing_style_ = target.addressing_style;
   bucket_ = bucket;
   return address_;

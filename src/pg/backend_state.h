@@ -29,7 +29,7 @@ class BackendState {
 
   // The target's bucket as clients address it: at the public endpoint. kBadArgument where there is no
   // bucket. Valid until the next call.
-  const Address& ResolveClientAddress(const Target& target);
+  const Address& ResolveClientAddress(const Target& target, std::string_view region);
   // Of the address resolved last.
   const std::string& bucket() const { return bucket_; }
 

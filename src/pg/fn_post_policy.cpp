@@ -173,13 +173,13 @@ NEON_S3_FUNCTION(neon_s3_presign_post) {
   Foreign([&] {
     BackendState& state = BackendState::Get();
     PostPolicyRequest request;
-    request.address = &state.ResolveClientAddress(target);
-    request.region = target.region;
+    validity = FindCredentials(state, target, expires_in, signed_at);
+    request.address = &state.ResolveClientAddress(target, validity.region);
+    request.region = validity.region;
     request.bucket = state.bucket();
     request.key = *key;
-    request.signed_at = signed_at;
-    validity = FindCredentials(state, target, expires_in, signed_at);
     request.expires_in = validity.expires_in;
+    request.signed_at = signed_at;
     PostPolicy& form = state.post_policy().emplace(request, validity.credentials);
     if (content_type) {
       ValidateContentType(*content_type);

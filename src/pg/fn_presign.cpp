@@ -169,7 +169,7 @@ NEON_S3_FUNCTION(neon_s3_public_url) {
     ValidateObjectKey(*key);
     BackendState& state = BackendState::Get();
     state.buffer().clear();
-    AppendObjectUrl(state.ResolveClientAddress(target), key, &state.buffer());
+    AppendObjectUrl(state.ResolveClientAddress(target, target.region), key, &state.buffer());
     url = state.buffer();
   });
   return TextDatum(url);

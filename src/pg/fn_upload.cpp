@@ -72,7 +72,7 @@ NEON_S3_FUNCTION(neon_s3_presign_upload) {
     }
     url = SignRequest(state, {"PUT", key, &target, expires_in, ToUnixSeconds(now)});
     state.buffer().clear();
-    AppendObjectUrl(state.ResolveClientAddress(target), key, &state.buffer());
+    AppendObjectUrl(*url.address, key, &state.buffer());
     public_url = state.buffer();
     object_key = state.Remember(ToRemember(key, constraints)).object_key;
   });

@@ -129,13 +129,21 @@ bool CheckText(const char* value, const Validate& validate) {
   return false;
 }
 
-bool CheckRegion(char** newval, void**, GucSource) {
+// The "extra" says whether somebody set it: the region of a profile counts only where nobody did.
+bool CheckRegion(char** newval, void** extra, GucSource source) {
   if (**newval == '\0') {
     GUC_check_errmsg("neon_s3.region must not be empty");
     return false;
   }
-  return CheckText(*newval, [](const char* value) { ValidateRegion(value); });
+  if (!CheckText(*newval, [](const char* value) { ValidateRegion(value); })) return false;
+  auto* is_set = static_cast<bool*>(GucMalloc(sizeof(bool)));
+  if (is_set == nullptr) return false;
+  *is_set = source > PGC_S_DEFAULT;
+  *extra = is_set;
+  return true;
 }
+
+void AssignRegion(const char*, void* extra) { settings.region_is_set = *static_cast<bool*>(extra); }
 
 bool CheckBucket(char** newval, void**, GucSource) {
   return CheckText(*newval, [](const char* value) { ValidateBucketName(value); });
@@ -159,14 +167,15 @@ constexpr config_enum_entry kAddressingStyles[] = {
 };
 
 void DefineText(const char* name, const char* description, const char* more, char** variable,
-                const char* boot_value, GucStringCheckHook check, GucContext context = PGC_SUSET) {
+                const char* boot_value, GucStringCheckHook check, GucContext context = PGC_SUSET,
+                GucStringAssignHook assign = nullptr) {
   DefineCustomStringVariable(name, description, more,
                              /*valueAddr=*/variable,
                              /*bootValue=*/boot_value,
                              /*context=*/context,
                              /*flags=*/0,
                              /*check_hook=*/check,
-                             /*assign_hook=*/nullptr,
+                             /*assign_hook=*/assign,
                              /*show_hook=*/nullptr);
 }
 
@@ -199,7 +208,7 @@ void DefineSettings() {
   DefineSecret<session_token>("neon_s3.session_token",
                               "Session token of the static credentials, if they are temporary.");
   DefineText("neon_s3.region", "Region of the bucket, part of every signature.", nullptr,
-             &settings.region, "us-east-1", CheckRegion);
+             &settings.region, "us-east-1", CheckRegion, PGC_SUSET, AssignRegion);
   DefineText("neon_s3.bucket", "Bucket for calls that name none.", nullptr, &settings.bucket, "",
              CheckBucket);
   DefineText("neon_s3.endpoint", "Endpoint of the S3 server: http[s]://host[:port][/base].",

@@ -18,6 +18,7 @@ struct Settings {
   char* credential_providers;
   char* credentials_file;
   char* profile;
+  bool region_is_set;    // by anybody, to any value
   int addressing_style;  // an AddressingStyle
   int expires_in;        // seconds
   int max_expires_in;    // seconds

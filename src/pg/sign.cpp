@@ -27,14 +27,17 @@ Validity FindCredentials(BackendState& state, const Target& target, std::int64_t
                 "neon_s3 in shared_preload_libraries, or give neon_s3 a user mapping or a "
                 "credentials file.");
   }
+  const bool of_profile = !target.region_is_set && !found->region.empty();
+  if (of_profile) ValidateRegion(found->region);
+  const std::string_view region = of_profile ? found->region : target.region;
   if (!found->expires_at || signed_at + expires_in <= *found->expires_at) {
-    return {found->credentials, expires_in, false};
+    return {found->credentials, region, expires_in, false};
   }
   if (signed_at >= *found->expires_at) {
     throw Error(ErrorCode::kNoCredentials, "the S3 credentials have expired",
                 "Renew them where neon_s3.credential_providers finds them.");
   }
-  return {found->credentials, *found->expires_at - signed_at, true};
+  return {found->credentials, region, *found->expires_at - signed_at, true};
 }
 
 void WarnIfClamped(const Validity& validity) {
@@ -55,14 +58,14 @@ void BeginRequest(BackendState& state, const FieldArgs& query, const FieldArgs& 
 SignedUrl SignRequest(BackendState& state, const SigningArgs& args) {
   if (args.key) ValidateObjectKey(*args.key);
   PresignRequest request;
-  request.method = args.method;
-  request.address = &state.ResolveClientAddress(*args.target);
-  request.region = args.target->region;
-  request.key = args.key;
-  request.signed_at = args.signed_at;
   const Validity validity = FindCredentials(state, *args.target, args.expires_in, args.signed_at);
+  request.method = args.method;
+  request.address = &state.ResolveClientAddress(*args.target, validity.region);
+  request.region = validity.region;
+  request.key = args.key;
   request.expires_in = validity.expires_in;
-  return {state.presigner().Presign(request, validity.credentials), validity};
+  request.signed_at = args.signed_at;
+  return {state.presigner().Presign(request, validity.credentials), validity, request.address};
 }
 
 }  // namespace neon_s3

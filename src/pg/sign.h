@@ -10,6 +10,7 @@ namespace neon_s3 {
 // What the target's credentials allow. Plain data.
 struct Validity {
   Credentials credentials;
+  std::string_view region;  // the target's, or that of the credentials' profile
   std::int64_t expires_in;  // seconds; less than asked for where the credentials end before
   bool clamped;
 };
@@ -36,6 +37,7 @@ struct SigningArgs {
 struct SignedUrl {
   PresignedUrl presigned;
   Validity validity;
+  const Address* address;  // of the bucket; good as long as BackendState has it
 };
 
 // C++'s regime: signs the request that was begun.

@@ -23,6 +23,7 @@ Target TargetOfSettings() {
   Target target;
   target.default_bucket = settings.bucket;
   target.region = settings.region;
+  target.region_is_set = settings.region_is_set;
   target.endpoint = settings.endpoint;
   target.public_endpoint = settings.public_endpoint;
   target.addressing_style = static_cast<AddressingStyle>(settings.addressing_style);
@@ -104,8 +105,10 @@ void OverrideWithServer(const ForeignServer& server, Target* target) {
   };
   // The public endpoint of the settings belongs to their endpoint, and not to one of the server's own.
   const std::string_view common_endpoint = target->endpoint, common_public = target->public_endpoint;
+  const std::string_view common_region = target->region;
   target->endpoint = target->public_endpoint = {};
   Take(server.options, texts);
+  if (target->region.data() != common_region.data()) target->region_is_set = true;
   const bool own_endpoint = target->endpoint.data() != nullptr;
   if (!own_endpoint) target->endpoint = common_endpoint;
   if (!own_endpoint && target->public_endpoint.data() == nullptr) target->public_endpoint = common_public;

@@ -15,6 +15,7 @@ struct Target {
   OptionalText bucket;  // the argument; else default_bucket
   std::string_view default_bucket;
   std::string_view region;
+  bool region_is_set;  // else a profile's region goes before it
   std::string_view endpoint;
   std::string_view public_endpoint;
   AddressingStyle addressing_style;

@@ -56,6 +56,13 @@ subtest 'a credentials file' => sub {
   is $server->value(use_file($file), $who), 'FROMFILE', 'signs';
   is $server->value(use_file($file), "SET neon_s3.profile = 'other';", $who), 'OTHER', 'with the profile that is set';
   refused((($server->try(use_file($file), "SET neon_s3.profile = 'nobody';", $who))[-1]), 'F0000', 'an unknown profile', message => qr/nobody/);
+  my $abroad = write_file('abroad', 0600, profile('ABROAD', $in_file, "region = eu-west-3\n"));
+  my $where = "SELECT substring(u FROM '//([^/]+)/') || substring(u FROM '%2F\\d+%2F([\\w-]+)%2F') FROM s3_presign_get('k') u;";
+  is $server->value(use_file($abroad), $where), 'my-bucket.s3.eu-west-3.amazonaws.comeu-west-3', 'and its region';
+  is $server->value(use_file($abroad), "SET neon_s3.region = 'us-east-1';", $where), 'my-bucket.s3.us-east-1.amazonaws.comus-east-1',
+    '... unless a region is set';
+  is $server->value(use_file($abroad), "SELECT public_file_url LIKE 'https://my-bucket.s3.eu-west-3.%' FROM s3_presign_upload('f', NULL);"), 't',
+    '... the public URL of an upload too';
 
   for my $mode (0640, 0604, 0660, 0620) {
     my $name = sprintf 'mode %04o', $mode;
