@@ -18,7 +18,8 @@ use Test::More;
 use Time::HiRes ();
 
 our @EXPORT = qw(lit ident json from_json run_program curl new_bucket s3_keys s3_settings own_server repo_dir
-  refused has_boto3 boto3 wait_until awkward_keys shown);
+  refused has_boto3 boto3 wait_until awkward_keys);
+our @EXPORT_OK = qw(shown);
 
 binmode $_, ':encoding(UTF-8)' for *STDERR, Test::More->builder->output, Test::More->builder->failure_output,
   Test::More->builder->todo_output;

@@ -4,7 +4,7 @@ use warnings;
 use utf8;
 use FindBin;
 use lib $FindBin::Bin;
-use NeonS3Test;
+use NeonS3Test qw(:DEFAULT shown);
 use Test::More;
 
 my @keys = awkward_keys();
