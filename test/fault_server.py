@@ -124,7 +124,7 @@ def error(status, code=None, more='', message='what the fault server says'):
 
 class Connection:
     def __init__(self, sock, port):
-        self.sock, self.port, self.number, self.buffer = sock, port, next(numbers), b''
+        self.sock, self.port, self.number, self.buffer, self.clock = sock, port, next(numbers), b'', 0
 
     def serve(self):
         with lock: connections[self.number] = self
@@ -185,7 +185,7 @@ class Connection:
         behaviour(self, request, *arguments)
 
     def head(self, status, headers, length):
-        lines = [f'HTTP/1.1 {status} {REASONS[status]}', f'x-amz-request-id: {REQUEST_ID}', 'Date: ' + time.strftime('%a, %d %b %Y %H:%M:%S GMT', time.gmtime())]
+        lines = [f'HTTP/1.1 {status} {REASONS[status]}', f'x-amz-request-id: {REQUEST_ID}', 'Date: ' + time.strftime('%a, %d %b %Y %H:%M:%S GMT', time.gmtime(time.time() + self.clock))]
         if length is not None and status != 204: lines.append(f'Content-Length: {length}')
         return '\r\n'.join(lines + [f'{name}: {value}' for name, value in headers.items()]).encode('latin-1', 'surrogateescape') + b'\r\n\r\n'
 
@@ -253,6 +253,20 @@ def retry_after(c, request, number, seconds):
 
 @fault
 def hang(c, request): c.hold()
+
+
+@fault
+def gate(c, request):
+    """Answers, but objects whose keys have the word slow only after the next reset."""
+    mine, end = generation, time.monotonic() + LONGEST
+    while 'slow' in request.key and mine == generation and time.monotonic() < end: time.sleep(0.01)
+    ok(c, request)
+
+
+@fault
+def dated(c, request, seconds):
+    c.clock = int(seconds)
+    ok(c, request)
 
 
 @body_unread
