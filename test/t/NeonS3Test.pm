@@ -260,6 +260,27 @@ sub restart_with {
     '-l', "$self->{dir}/pg/log/postgresql.log", 'restart' ], %environment);
 }
 
+# The same for a server that sees other files (name => text) than the rest of the machine does. Needs root.
+sub can_replace_files { return $> == 0 && (run_program([qw(unshare -m true)]))[0] == 0 }
+
+sub restart_with_files {
+  my ($self, $files, %environment) = @_;
+  my @mounts;
+  for my $name (sort keys %$files) {
+    my $copy = "$self->{dir}/" . $name =~ tr{/}{_}r;
+    open my $file, '>:encoding(UTF-8)', $copy or die "$copy: $!";
+    print $file $files->{$name};
+    close $file;
+    push @mounts, $copy, $name;
+  }
+  my $pg_ctl = "$self->{bin}/pg_ctl";
+  $self->as_server_user([ $pg_ctl, '-D', $self->{env}{PGDATA}, '-w', '-m', 'fast', 'stop' ]);
+  my $script = 'while [ "$1" != -- ]; do mount --bind "$1" "$2" && shift 2 || exit 1; done; shift; exec "$@"';
+  my ($status, $out, $err) = run_program([ qw(unshare -m --propagation private sh -c), $script, 'sh', @mounts, '--', qw(runuser -u postgres --), $pg_ctl,
+    '-D', $self->{env}{PGDATA}, '-w', '-o', "-p $self->{env}{PGPORT}", '-l', "$self->{dir}/pg/log/postgresql.log", 'start' ], '', { %environment, PWD => '/' });
+  die "no server with other files: $out$err" if $status;
+}
+
 # More settings for postgresql.conf: the file keeps its owner and its mode.
 sub append_conf {
   my ($self, $text) = @_;
