@@ -364,4 +364,12 @@ S3Request DeleteBucketConfig(std::string_view bucket, std::string_view subresour
   return SubresourceRequest(known.remove, "DELETE", bucket, known.name);
 }
 
+S3Request PreflightObject(std::string_view bucket, std::string_view key, std::string_view origin,
+                          std::string_view method) {
+  S3Request request = NewRequest("Preflight", "OPTIONS", bucket, key);
+  AddHeader("origin", origin, &request);
+  AddHeader("access-control-request-method", method, &request);
+  return request;
+}
+
 }  // namespace neon_s3

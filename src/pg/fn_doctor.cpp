@@ -124,7 +124,7 @@ class Doctor {
   void CheckClock(const std::string& date) {
     const auto server_time = ParseHttpDate(date);
     if (!server_time) return;
-    const std::int64_t skew = std::time(nullptr) - *server_time / 1000000;
+    const std::int64_t skew = std::time(nullptr) - *server_time;
     Add("clock", std::abs(skew) <= kSkewToReport, std::to_string(skew) + " seconds ahead of the S3 server's",
         "Synchronise this server's clock (NTP): S3 refuses requests that are 15 minutes off, and URLs expire by it.");
   }
