@@ -102,13 +102,8 @@ void CheckPartNumber(int part_number) {
   RaiseBadArgument("part number " + std::to_string(part_number) + " is not between 1 and 10000");
 }
 
-std::string_view Unquoted(std::string_view etag) {
-  const bool quoted = etag.size() >= 2 && etag.front() == '"' && etag.back() == '"';
-  return quoted ? etag.substr(1, etag.size() - 2) : etag;
-}
-
 std::string Quoted(std::string_view etag) {
-  etag = Unquoted(etag);
+  etag = WithoutQuotes(etag);
   if (etag.empty() || HasControls(etag)) {
     RaiseBadArgument("invalid ETag \"" + WithoutControls(etag) + "\"");
   }

@@ -40,12 +40,9 @@ bool XmlFlag(const pugi::xml_node& parent, const char* name) {
   return LowerCase(parent.child_value(name)) == "true";
 }
 
-std::string Unquoted(std::string etag) {
-  const bool quoted = etag.size() >= 2 && etag.front() == '"' && etag.back() == '"';
-  return quoted ? etag.substr(1, etag.size() - 2) : etag;
+std::string XmlETag(const pugi::xml_node& parent) {
+  return std::string(WithoutQuotes(XmlText(parent, "ETag")));
 }
-
-std::string XmlETag(const pugi::xml_node& parent) { return Unquoted(XmlText(parent, "ETag")); }
 
 std::string HeaderText(const HttpResponse& response, std::string_view name) {
   const std::string_view value = response.Header(name);
@@ -53,6 +50,10 @@ std::string HeaderText(const HttpResponse& response, std::string_view name) {
     RaiseMalformedReply("Its header " + std::string(name) + " is no UTF-8.");
   }
   return std::string(value);
+}
+
+std::string ETagOf(const HttpResponse& response) {
+  return std::string(WithoutQuotes(HeaderText(response, "etag")));
 }
 
 // The size of the whole object: a part of it comes with "Content-Range: bytes 0-9/100".
@@ -135,7 +136,7 @@ ListedObject ReadObject(const pugi::xml_node& element, const ListingTexts& texts
 ObjectInfo ParseObjectInfo(const HttpResponse& response) {
   ObjectInfo info;
   info.size = SizeOf(response);
-  info.etag = Unquoted(HeaderText(response, "etag"));
+  info.etag = ETagOf(response);
   info.content_type = HeaderText(response, "content-type");
   info.version_id = HeaderText(response, "x-amz-version-id");
   info.storage_class = HeaderText(response, "x-amz-storage-class");
@@ -145,7 +146,7 @@ ObjectInfo ParseObjectInfo(const HttpResponse& response) {
 }
 
 WrittenObject ParseWrittenObject(const HttpResponse& response) {
-  return {Unquoted(HeaderText(response, "etag")), HeaderText(response, "x-amz-version-id")};
+  return {ETagOf(response), HeaderText(response, "x-amz-version-id")};
 }
 
 WrittenObject ParseWrittenDocument(const HttpResponse& response) {
