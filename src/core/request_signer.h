@@ -29,4 +29,7 @@ class RequestSigner {
   SigningKeyCache signing_keys_;
 };
 
+// The request of somebody who has no credentials.
+HttpRequest WithoutSignature(const S3Request& request, const Address& address);
+
 }  // namespace neon_s3

@@ -12,10 +12,9 @@
 #include "core/error.h"
 #include "core/http_message.h"
 #include "core/s3_request.h"
+#include "core/utc_time.h"
 
 namespace neon_s3 {
-
-using UnixMicroseconds = std::int64_t;  // since 1970-01-01 00:00:00 UTC
 
 // ETags come without their quotes. Texts are empty where the reply says nothing.
 struct ObjectInfo {

@@ -218,7 +218,7 @@ TEST(ErrorResponse, GivesCodeAndRequestId) {
       "<Code>AccessDenied</Code><Message>User: CANARY is not authorized</Message></Error>"
       "<RequestId>c6104cbe-af31</RequestId></ErrorResponse>"));
   EXPECT_EQ(DescribeErrorReply(reply, 403),
-            "Code AccessDenied, HTTP status 403, request id c6104cbe-af31");
+            "Code AccessDenied, HTTP status 403, RequestId c6104cbe-af31");
 }
 
 TEST(ErrorResponse, IsEmptyWhereItIsNone) {
