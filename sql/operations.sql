@@ -1,5 +1,6 @@
 -- S3 operations without an S3 server: arguments, settings, policy, and what a refused connection looks like.
 -- What they do with a server is in test/t.
+CREATE EXTENSION neon_s3;
 SET neon_s3.access_key_id = 'AKIAIOSFODNN7EXAMPLE';
 SET neon_s3.secret_access_key = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY';
 SET neon_s3.bucket = 'my-bucket';
@@ -94,3 +95,5 @@ SELECT s3_stats_reset();
 SELECT count(*) FROM s3_progress;
 RESET ROLE;
 DROP ROLE regress_s3_nobody;
+
+DROP EXTENSION neon_s3;
