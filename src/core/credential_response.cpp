@@ -1,14 +1,13 @@
 #include "core/credential_response.h"
 
-#include <algorithm>
 #include <map>
 #include <vector>
 
 #include <nlohmann/json.hpp>
-#include <pugixml.hpp>
 
 #include "core/error.h"
 #include "core/utc_time.h"
+#include "core/xml.h"
 
 namespace neon_s3 {
 namespace {
@@ -18,17 +17,6 @@ using SecretJson = nlohmann::basic_json<std::map, std::vector, SecretString>;
 
 [[noreturn]] void RaiseMalformed(const std::string& source, const char* problem) {
   throw Error(ErrorCode::kMalformedReply, "malformed reply from " + source, "", problem);
-}
-
-bool IsPrintable(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
-}
-
-// A word that may go into a message, whoever sent it.
-std::string Word(std::string_view text) {
-  constexpr std::size_t kLongest = 80;
-  const bool plain = text.size() <= kLongest && IsPrintable(text);
-  return plain ? std::string(text) : std::string();
 }
 
 OwnedCredentials Checked(OwnedCredentials keys, std::string_view expiration,
@@ -108,11 +96,10 @@ SecretString TextOf(const pugi::xml_node& node, const char* name) {
   return SecretString(node.child_value(name));
 }
 
-// Parses in place: the texts are in `body`, which wipes itself.
+// The texts of the document are in `body`, which wipes itself.
 bool ParseXml(SecretString* body, pugi::xml_document* document) {
-  constexpr unsigned kFlags = pugi::parse_escapes | pugi::parse_cdata;
-  return body->size() <= kMaxCredentialReplySize &&
-         document->load_buffer_inplace(body->data(), body->size(), kFlags, pugi::encoding_utf8);
+  return ParseXmlInPlace(body->data(), body->size(), kMaxCredentialReplySize, document) ==
+         XmlStatus::kOk;
 }
 
 }  // namespace
@@ -125,7 +112,7 @@ OwnedCredentials ParseCredentialDocument(std::string_view body, const std::strin
   }
   if (!reader.code.empty() && reader.code != "Success") {
     throw Error(ErrorCode::kRefused, source + " refused to give credentials", "",
-                DescribeErrorReply({Word(reader.code), {}}, 200));
+                DescribeErrorReply({PlainWord(reader.code), {}}, 200));
   }
   OwnedCredentials keys;
   keys.access_key_id = std::move(reader.access_key_id);
@@ -157,15 +144,8 @@ ErrorReply ParseErrorResponse(SecretString body) {
   pugi::xml_document document;
   if (!ParseXml(&body, &document)) return {};
   const pugi::xml_node reply = document.child("ErrorResponse");
-  return {Word(reply.child("Error").child_value("Code")), Word(reply.child_value("RequestId"))};
-}
-
-std::string DescribeErrorReply(const ErrorReply& reply, int http_status) {
-  std::string text;
-  if (!reply.code.empty()) text.append("Code ").append(reply.code).append(", ");
-  text.append("HTTP status ").append(std::to_string(http_status));
-  if (!reply.request_id.empty()) text.append(", request id ").append(reply.request_id);
-  return text;
+  return {PlainWord(reply.child("Error").child_value("Code")),
+          PlainWord(reply.child_value("RequestId"))};
 }
 
 }  // namespace neon_s3

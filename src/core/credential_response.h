@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "core/credentials.h"
+#include "core/error_reply.h"
 
 namespace neon_s3 {
 
@@ -22,17 +23,7 @@ OwnedCredentials ParseCredentialDocument(std::string_view body, const std::strin
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 OwnedCredentials ParseAssumeRoleResponse(SecretString body, const std::string& source);
 
-// What a refusal says that may be repeated: its message may quote the request, session token
-// included.
-struct ErrorReply {
-  std::string code;
-  std::string request_id;
-};
-
 // Of an ErrorResponse of STS; empty where it is none.
 ErrorReply ParseErrorResponse(SecretString body);
-
-// "Code AccessDenied, HTTP status 403, request id …", without what is missing.
-std::string DescribeErrorReply(const ErrorReply& reply, int http_status);
 
 }  // namespace neon_s3

@@ -4,6 +4,7 @@
 #include <new>
 
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 
 #include "core/error.h"
 
@@ -80,6 +81,17 @@ Sha256Digest HmacSha256Key::Sign(std::string_view message) {
   Require(EVP_MD_CTX_copy_ex(work_.get(), outer_.get()));
   Require(EVP_DigestUpdate(work_.get(), inner.data(), inner.size()));
   return Finish(work_.get());
+}
+
+std::optional<Md5Digest> Md5(std::string_view bytes) {
+  Md5Digest digest;
+  std::size_t size = 0;
+  ERR_set_mark();  // others look at the queue of errors, too
+  const int ok =
+      EVP_Q_digest(nullptr, "MD5", nullptr, bytes.data(), bytes.size(), digest.data(), &size);
+  ERR_pop_to_mark();
+  if (ok != 1 || size != digest.size()) return std::nullopt;
+  return digest;
 }
 
 }  // namespace neon_s3

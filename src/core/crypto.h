@@ -1,9 +1,10 @@
-// SHA-256 and HMAC-SHA-256 over OpenSSL's EVP interface (it honours a FIPS provider; the low-level
+// SHA-256, HMAC-SHA-256 and MD5 over OpenSSL's EVP interface (it honours a FIPS provider; the low-level
 // functions would be a little faster, but are deprecated and bypass it).
 #pragma once
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include <openssl/evp.h>
@@ -52,7 +53,13 @@ class HmacSha256Key {
   DigestContext work_;
 };
 
-inline std::string_view AsView(const Sha256Digest& digest) {
+using Md5Digest = std::array<unsigned char, 16>;
+
+// Nothing where OpenSSL has no MD5, as under FIPS.
+std::optional<Md5Digest> Md5(std::string_view bytes);
+
+template <std::size_t size>
+std::string_view AsView(const std::array<unsigned char, size>& digest) {
   return {reinterpret_cast<const char*>(digest.data()), digest.size()};
 }
 

@@ -1,5 +1,6 @@
 #include "core/encoding.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include <openssl/evp.h>
@@ -25,6 +26,29 @@ void AppendEncoded(std::string_view bytes, const ByteSet& keep, std::string* out
     start = i + 1;
   }
   out->append(bytes, start, bytes.size() - start);
+}
+
+int HexDigit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  const char lower = ToLower(c);
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+// Length in bytes of the character beyond ASCII that `text` starts with; 0 where it is none (RFC
+// 3629 section 4).
+std::size_t CharacterSize(std::string_view text) {
+  const auto byte = [text](std::size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0;
+  };
+  const auto is_tail = [&](std::size_t i) { return (byte(i) & 0xc0) == 0x80; };
+  const int lead = byte(0);
+  if (lead < 0xc2 || lead > 0xf4 || !is_tail(1)) return 0;
+  if (lead < 0xe0) return 2;
+  const bool overlong = (lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xf0 && byte(1) < 0x90);
+  const bool no_character = (lead == 0xed && byte(1) > 0x9f) || (lead == 0xf4 && byte(1) > 0x8f);
+  if (overlong || no_character || !is_tail(2)) return 0;
+  if (lead < 0xf0) return 3;
+  return is_tail(3) ? 4 : 0;
 }
 
 // Length in bytes of the control character that starts at `i`, or 0.
@@ -70,6 +94,51 @@ std::string Base64(std::string_view bytes) {
                                    reinterpret_cast<const unsigned char*>(bytes.data()),
                                    static_cast<int>(bytes.size()));
   out.resize(static_cast<std::size_t>(size));
+  return out;
+}
+
+bool IsValidUtf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const bool is_ascii = static_cast<unsigned char>(text[i]) - 1u < 0x7fu;  // 1 to 0x7f
+    const std::size_t size = is_ascii ? 1 : CharacterSize(text.substr(i));
+    if (size == 0) return false;
+    i += size;
+  }
+  return true;
+}
+
+std::optional<std::string> UriDecoded(std::string_view text, bool plus_is_space) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out.push_back(text[i] == '+' && plus_is_space ? ' ' : text[i]);
+      continue;
+    }
+    if (text.size() - i < 3) return std::nullopt;
+    const int high = HexDigit(text[i + 1]), low = HexDigit(text[i + 2]);
+    if (high < 0 || low < 0) return std::nullopt;
+    out.push_back(static_cast<char>(high * 16 + low));
+    i += 2;
+  }
+  return out;
+}
+
+std::optional<std::string> Base64Decoded(std::string_view text) {
+  constexpr ByteSet kDigits("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+  std::size_t digits = text.size();
+  while (digits > 0 && text.size() - digits < 2 && text[digits - 1] == '=') --digits;
+  // EVP_DecodeBlock skips spaces, and takes an '=' anywhere.
+  const bool valid = text.size() % 4 == 0 &&
+                     std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(digits),
+                                 [&](char c) { return kDigits.Has(c); });
+  if (!valid) return std::nullopt;
+  std::string out(text.size() / 4 * 3, '\0');
+  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                                   reinterpret_cast<const unsigned char*>(text.data()),
+                                   static_cast<int>(text.size()));
+  if (size < 0) return std::nullopt;
+  out.resize(out.size() - (text.size() - digits));
   return out;
 }
 

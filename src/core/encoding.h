@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,16 @@ void AppendDecimal(long long value, std::string* out);
 
 // RFC 4648 section 4, padded.
 std::string Base64(std::string_view bytes);
+
+// Whether it is UTF-8 (RFC 3629), without a NUL.
+bool IsValidUtf8(std::string_view text);
+
+// The inverse of AppendUriEncoded(); with `plus_is_space`, of HTML forms. Nothing where a '%' is not
+// followed by two hexadecimal digits.
+std::optional<std::string> UriDecoded(std::string_view text, bool plus_is_space);
+
+// RFC 4648 section 4, padded; nothing for what is none.
+std::optional<std::string> Base64Decoded(std::string_view text);
 
 // The longest prefix of valid UTF-8 `text` that has at most `max_bytes` bytes and ends at a character.
 std::string_view Utf8Prefix(std::string_view text, std::size_t max_bytes);

@@ -23,6 +23,7 @@ constexpr std::string_view kUnsignedPayload = "UNSIGNED-PAYLOAD";
 class FieldList {
  public:
   void Clear();
+  bool empty() const { return fields_.empty(); }
   bool Contains(std::string_view name) const;
 
   // The same fields in the same order.
@@ -118,5 +119,19 @@ class SigningKeyCache {
   std::string date_, region_, service_;
   std::optional<HmacSha256Key> key_;
 };
+
+// What of a request its signature covers. `query` and `headers` are sorted, `canonical_uri` is encoded
+// as sent.
+struct RequestToSign {
+  std::string_view method, canonical_uri;
+  const QueryParameters& query;
+  const SignedHeaders& headers;
+  std::string_view payload_hash;
+};
+
+// Every stage, one after the other: the value of the Authorization header.
+SecretString Authorize(const RequestToSign& request, std::string_view region, std::string_view service,
+                       const Credentials& credentials, const UtcTime& time, Sha256& sha256,
+                       SigningKeyCache& signing_keys);
 
 }  // namespace neon_s3

@@ -48,22 +48,17 @@ StsRequest MakeRequest(const Endpoint& endpoint, std::string_view action, const 
   return request;
 }
 
-std::string Authorization(const Endpoint& endpoint, std::string_view region,
-                          const SignedHeaders& headers, const Credentials& credentials,
-                          const UtcTime& time, const SecretString& body) {
+SecretString Authorization(const Endpoint& endpoint, std::string_view region,
+                           const SignedHeaders& headers, const Credentials& credentials,
+                           const UtcTime& time, const SecretString& body) {
   Sha256 sha256;
+  SigningKeyCache signing_keys;
   const Sha256Digest payload = sha256.Digest(body);
-  std::string payload_hash, request, scope, string_to_sign, signature, authorization;
+  std::string payload_hash;
   AppendHex(payload.data(), payload.size(), &payload_hash);
-  AppendCanonicalRequest("POST", endpoint.base_path + "/", {}, headers, payload_hash, &request);
-  AppendCredentialScope(time, region, kService, &scope);
-  AppendStringToSign(time, scope, sha256.Digest(request), &string_to_sign);
-  HmacSha256Key key =
-      DeriveSigningKey(sha256, credentials.secret_access_key, time.date(), region, kService);
-  AppendSignature(key, string_to_sign, &signature);
-  AppendAuthorization(credentials.access_key_id, scope, headers, signature, &authorization);
-  OPENSSL_cleanse(request.data(), request.size());  // it has the session token
-  return authorization;
+  const std::string path = endpoint.base_path + "/";
+  return Authorize({"POST", path, {}, headers, payload_hash}, region, kService, credentials, time,
+                   sha256, signing_keys);
 }
 
 }  // namespace
@@ -81,8 +76,7 @@ StsRequest MakeAssumeRole(const Endpoint& endpoint, std::string_view region,
   for (const HttpHeader& header : request.headers) headers.Add(header.name, header.value);
   headers.SortByName();
   request.headers.push_back(
-      {"Authorization",
-       SecretString(Authorization(endpoint, region, headers, credentials, time, request.body))});
+      {"Authorization", Authorization(endpoint, region, headers, credentials, time, request.body)});
   return request;
 }
 

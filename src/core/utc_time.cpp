@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "core/error.h"
+#include "core/text.h"
 
 namespace neon_s3 {
 namespace {
@@ -15,6 +16,10 @@ constexpr std::int64_t kLastSecond = 253402300799;   // 9999-12-31 23:59:59
 void PutDigits(unsigned value, int count, char* out) {
   for (int i = count - 1; i >= 0; --i, value /= 10) out[i] = static_cast<char>('0' + value % 10);
 }
+
+struct CivilTime {
+  int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
+};
 
 // Reads a text from the left; `ok` turns false for good once something doesn't fit.
 struct Scanner {
@@ -40,13 +45,42 @@ struct Scanner {
     return c;
   }
 
-  void SkipFraction() {
-    if (rest.empty() || rest.front() != '.') return;
+  // Microseconds of a fraction, if there is one.
+  int Fraction() {
+    if (rest.empty() || rest.front() != '.') return 0;
     rest.remove_prefix(1);
     const std::size_t digits = std::min(rest.find_first_not_of("0123456789"), rest.size());
     ok = ok && digits > 0;
+    int micros = 0;
+    for (std::size_t i = 0; i < 6; ++i) micros = micros * 10 + (i < digits ? rest[i] - '0' : 0);
     rest.remove_prefix(digits);
+    return micros;
   }
+
+  // The place of one of `names`, all of which have `size` characters.
+  int NameOf(std::string_view names, std::size_t size) {
+    const std::size_t at =
+        rest.size() < size ? std::string_view::npos : names.find(rest.substr(0, size));
+    ok = ok && at != std::string_view::npos && at % size == 0;
+    if (!ok) return 0;
+    rest.remove_prefix(size);
+    return static_cast<int>(at / size);
+  }
+
+  void Literal(std::string_view text) {
+    ok = ok && StartsWith(rest, text);
+    if (ok) rest.remove_prefix(text.size());
+  }
+
+  void ReadTimeOfDay(CivilTime* time) {
+    time->hour = Number(2);
+    OneOf(":");
+    time->minute = Number(2);
+    OneOf(":");
+    time->second = Number(2);
+  }
+
+  bool AtEnd() const { return ok && rest.empty(); }
 
   // Seconds east of Greenwich.
   int Zone() {
@@ -73,30 +107,57 @@ std::int64_t DaysSince1970(int year, int month, int day) {
   return y * 365 + y / 4 - y / 100 + y / 400 + day_of_year - 146097 - 719468;
 }
 
-}  // namespace
-
-std::optional<std::int64_t> ParseIso8601(std::string_view text) {
-  Scanner scan{text};
-  const int year = scan.Number(4);
-  scan.OneOf("-");
-  const int month = scan.Number(2);
-  scan.OneOf("-");
-  const int day = scan.Number(2);
-  scan.OneOf("Tt ");
-  const int hour = scan.Number(2);
-  scan.OneOf(":");
-  const int minute = scan.Number(2);
-  scan.OneOf(":");
-  const int second = scan.Number(2);
-  scan.SkipFraction();
-  const int zone = scan.Zone();
-  const bool valid = scan.ok && scan.rest.empty() && month >= 1 && month <= 12 && day >= 1 &&
-                     day <= DaysInMonth(year, month) && hour <= 23 && minute <= 59 && second <= 60;
+// Nothing for a time that no calendar has, and outside of the years 0 to 9999.
+std::optional<std::int64_t> SecondsOf(const CivilTime& time, int zone) {
+  const bool valid = time.month >= 1 && time.month <= 12 && time.day >= 1 &&
+                     time.day <= DaysInMonth(time.year, time.month) && time.hour <= 23 &&
+                     time.minute <= 59 && time.second <= 60;
   if (!valid) return std::nullopt;
-  const std::int64_t seconds =
-      DaysSince1970(year, month, day) * kSecondsPerDay + hour * 3600 + minute * 60 + second - zone;
+  const std::int64_t seconds = DaysSince1970(time.year, time.month, time.day) * kSecondsPerDay +
+                               time.hour * 3600 + time.minute * 60 + time.second - zone;
   if (seconds < kFirstSecond || seconds > kLastSecond) return std::nullopt;
   return seconds;
+}
+
+}  // namespace
+
+std::optional<UnixMicroseconds> ParseIso8601Micros(std::string_view text) {
+  Scanner scan{text};
+  CivilTime time;
+  time.year = scan.Number(4);
+  scan.OneOf("-");
+  time.month = scan.Number(2);
+  scan.OneOf("-");
+  time.day = scan.Number(2);
+  scan.OneOf("Tt ");
+  scan.ReadTimeOfDay(&time);
+  const int micros = scan.Fraction();
+  const int zone = scan.Zone();
+  const std::optional<std::int64_t> seconds = scan.AtEnd() ? SecondsOf(time, zone) : std::nullopt;
+  if (!seconds) return std::nullopt;
+  return *seconds * 1000000 + micros;
+}
+
+std::optional<std::int64_t> ParseIso8601(std::string_view text) {
+  const std::optional<UnixMicroseconds> micros = ParseIso8601Micros(text);
+  if (!micros) return std::nullopt;
+  return (*micros - (*micros % 1000000 + 1000000) % 1000000) / 1000000;
+}
+
+std::optional<std::int64_t> ParseHttpDate(std::string_view text) {
+  Scanner scan{text};
+  CivilTime time;
+  scan.NameOf("MonTueWedThuFriSatSun", 3);
+  scan.Literal(", ");
+  time.day = scan.Number(2);
+  scan.Literal(" ");
+  time.month = scan.NameOf("JanFebMarAprMayJunJulAugSepOctNovDec", 3) + 1;
+  scan.Literal(" ");
+  time.year = scan.Number(4);
+  scan.Literal(" ");
+  scan.ReadTimeOfDay(&time);
+  scan.Literal(" GMT");
+  return scan.AtEnd() ? SecondsOf(time, 0) : std::nullopt;
 }
 
 UtcTime::UtcTime(std::int64_t unix_seconds) {

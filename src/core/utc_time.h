@@ -24,9 +24,17 @@ class UtcTime {
   char text_[16];
 };
 
+using UnixMicroseconds = std::int64_t;  // since 1970-01-01 00:00:00 UTC
+
 // ISO 8601 extended format to seconds since 1970: 2026-01-31T12:00:00Z, where a fraction of a
 // second is dropped, an offset such as +01:00 may stand for the Z, and a space for the T. Nothing
 // for other texts and for dates that no calendar has; a time zone must be there.
 std::optional<std::int64_t> ParseIso8601(std::string_view text);
+// The same to microseconds; the rest of a fraction is dropped.
+std::optional<UnixMicroseconds> ParseIso8601Micros(std::string_view text);
+
+// HTTP's date to seconds since 1970: "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 section 5.6.7, without
+// the obsolete forms). The day of the week is not looked at.
+std::optional<std::int64_t> ParseHttpDate(std::string_view text);
 
 }  // namespace neon_s3

@@ -7,8 +7,10 @@
 
 extern "C" {
 #include "catalog/namespace.h"
+#include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
@@ -18,7 +20,7 @@ extern "C" {
 namespace neon_s3 {
 namespace {
 
-std::string_view JsonText(const JsonbValue& value) {
+std::string_view Utf8OfString(const JsonbValue& value) {
   return ToUtf8(value.val.string.val, static_cast<std::size_t>(value.val.string.len));
 }
 
@@ -111,6 +113,15 @@ std::optional<std::int64_t> ArgReader::BigInt() {
   return DatumGetInt64(fcinfo_->args[n].value);
 }
 
+std::optional<std::int64_t> ArgReader::NonNegative(const char* name) {
+  const std::optional<std::int64_t> number = BigInt();
+  if (number && *number < 0) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("%s %lld is negative", name, static_cast<long long>(*number))));
+  }
+  return number;
+}
+
 std::optional<std::int32_t> ArgReader::Integer() {
   const int n = Next();
   if (fcinfo_->args[n].isnull) return std::nullopt;
@@ -127,6 +138,39 @@ Jsonb* ArgReader::Json() {
   return fcinfo_->args[n].isnull ? nullptr : DatumGetJsonbP(fcinfo_->args[n].value);
 }
 
+std::optional<Oid> ArgReader::ObjectId() {
+  const int n = Next();
+  if (fcinfo_->args[n].isnull) return std::nullopt;
+  return DatumGetObjectId(fcinfo_->args[n].value);
+}
+
+TextArgs ArgReader::Texts(const char* name) {
+  const int n = Next();
+  if (fcinfo_->args[n].isnull) return {true};
+  Datum* values;
+  bool* nulls;
+  int count;
+  deconstruct_array(DatumGetArrayTypeP(fcinfo_->args[n].value), TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls,
+                    &count);
+  auto* texts = static_cast<std::string_view*>(
+      MemoryContextAllocHuge(CurrentMemoryContext, (count + 1) * sizeof(std::string_view)));
+  for (int i = 0; i < count; ++i) {
+    if (nulls[i]) {
+      ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must not contain nulls", name)));
+    }
+    const text* value = DatumGetTextPP(values[i]);
+    texts[i] = ToUtf8(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+  }
+  return {false, texts, static_cast<std::size_t>(count)};
+}
+
+OptionalText ArgReader::JsonText() {
+  Jsonb* json = Json();
+  if (json == nullptr) return std::nullopt;
+  const char* text = JsonbToCString(nullptr, &json->root, VARSIZE(json));
+  return ToUtf8(text, std::strlen(text));
+}
+
 FieldArgs ArgReader::Fields(const char* name) {
   Jsonb* object = Json();
   if (object == nullptr) return {};
@@ -141,7 +185,7 @@ FieldArgs ArgReader::Fields(const char* name) {
     const JsonbValue key = value;
     token = JsonbIteratorNext(&iterator, &value, true);
     if (token != WJB_VALUE || value.type != jbvString) RefuseFields(name, &key);
-    fields[count++] = {JsonText(key), JsonText(value)};
+    fields[count++] = {Utf8OfString(key), Utf8OfString(value)};
   }
   return {fields, count};
 }

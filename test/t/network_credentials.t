@@ -162,7 +162,7 @@ for my $case (@failing) {
       my ($state) = grep { $details{$_}{$fault} } keys %details;
       my $detail = $details{$state}{$fault};
       $detail = qr/^$provider: .*$detail/ if $state eq '28000';
-      $detail = qr/^Code AccessDenied, $detail, request id 01234567-/ if $state eq '38000' && $part =~ /sts|web/;
+      $detail = qr/^Code AccessDenied, $detail, RequestId 01234567-/ if $state eq '38000' && $part =~ /sts|web/;
       reset_fake("$part:$fault");
       my @call = call($name);
       my $started = time;

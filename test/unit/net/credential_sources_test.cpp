@@ -296,7 +296,7 @@ TEST_F(CredentialSourcesTest, ReportsRefusalsOfStsAndAsksNoOther) {
     for (int i = 0; i < 3; ++i) {
       const Error error = ErrorFor(providers);
       EXPECT_EQ(error.code(), ErrorCode::kRefused);
-      EXPECT_EQ(error.detail(), "Code AccessDenied, HTTP status 403, request id c6104cbe");
+      EXPECT_EQ(error.detail(), "Code AccessDenied, HTTP status 403, RequestId c6104cbe");
     }
   }
   EXPECT_EQ(server_.request_count(), 2u);

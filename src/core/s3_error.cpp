@@ -1,0 +1,269 @@
+#include <algorithm>
+#include <optional>
+
+#include "core/encoding.h"
+#include "core/error_reply.h"
+#include "core/s3_response.h"
+#include "core/text.h"
+#include "core/xml.h"
+
+namespace neon_s3 {
+namespace {
+
+constexpr std::string_view kRegionHint =
+    "Check the region: the bucket is in another one, or the endpoint expects another name for it.";
+constexpr std::string_view kDeniedHint =
+    "Check the policy of the credentials, the bucket's policy and its public access block. Without "
+    "s3:ListBucket, S3 denies objects that do not exist, too.";
+constexpr std::string_view kKeyHint = "Check the access key id and the endpoint it belongs to.";
+constexpr std::string_view kTokenHint = "Renew the credentials; session_token belongs to them.";
+constexpr std::string_view kBusyHint = "Try again later.";
+constexpr std::string_view kHeadHint =
+    "A reply to HEAD gives no reason: check the region, the session token and the server's clock.";
+constexpr std::string_view kSizeHint =
+    "S3 takes up to 5 GiB at once, and 5 TiB in a multipart upload of parts of 5 MiB or more.";
+constexpr std::string_view kUnsupportedHint =
+    "The endpoint is no AWS, or does not have this operation.";
+
+// What a Code of S3's stands for, where that is not what its status says, and the likely cure.
+struct Cause {
+  std::string_view s3_code;
+  std::optional<ErrorCode> error_code;
+  std::string_view hint;
+};
+// https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+constexpr Cause kCauses[] = {
+    {"AccessDenied", ErrorCode::kRefused, kDeniedHint},
+    {"AllAccessDisabled", ErrorCode::kRefused, kDeniedHint},
+    {"AuthorizationHeaderMalformed", ErrorCode::kRefused, kRegionHint},
+    {"PermanentRedirect", ErrorCode::kRefused, kRegionHint},
+    {"TemporaryRedirect", ErrorCode::kRefused, kRegionHint},
+    {"Redirect", ErrorCode::kRefused, kRegionHint},
+    {"IncorrectEndpoint", ErrorCode::kRefused, kRegionHint},
+    {"IllegalLocationConstraintException", ErrorCode::kRefused, kRegionHint},
+    {"InvalidLocationConstraint", ErrorCode::kRefused, kRegionHint},
+    {"RequestTimeTooSkewed", ErrorCode::kRefused,
+     "Set the clock of this server: S3 takes 15 minutes of skew."},
+    {"RequestExpired", ErrorCode::kRefused, "Set the clock of this server."},
+    {"SignatureDoesNotMatch", ErrorCode::kNoCredentials,
+     "Check the secret access key, the endpoint and the addressing style; a proxy that changes "
+     "requests "
+     "breaks signatures, too."},
+    {"InvalidAccessKeyId", ErrorCode::kNoCredentials, kKeyHint},
+    {"InvalidClientTokenId", ErrorCode::kNoCredentials, kKeyHint},
+    {"UserSuspended", ErrorCode::kNoCredentials, kKeyHint},
+    {"NotSignedUp", ErrorCode::kNoCredentials, kKeyHint},
+    {"AccountProblem", ErrorCode::kNoCredentials, kKeyHint},
+    {"ExpiredToken", ErrorCode::kNoCredentials, kTokenHint},
+    {"ExpiredTokenException", ErrorCode::kNoCredentials, kTokenHint},
+    {"InvalidToken", ErrorCode::kNoCredentials, kTokenHint},
+    {"TokenRefreshRequired", ErrorCode::kNoCredentials, kTokenHint},
+    {"InvalidSecurity", ErrorCode::kNoCredentials, kTokenHint},
+    {"NoSuchBucket", ErrorCode::kNotFound,
+     "Check the bucket's name, the endpoint and the addressing style."},
+    {"NoSuchKey", ErrorCode::kNotFound, ""},
+    {"NoSuchVersion", ErrorCode::kNotFound, ""},
+    {"NoSuchUpload", ErrorCode::kNotFound, "It was completed or aborted, or never begun."},
+    {"BucketAlreadyOwnedByYou", ErrorCode::kRefused, "The bucket exists, and is yours."},
+    {"BucketAlreadyExists", ErrorCode::kRefused,
+     "The bucket belongs to somebody else: names are shared by all. Choose another one."},
+    {"BucketNotEmpty", ErrorCode::kRefused,
+     "Delete its objects first, with their versions and unfinished uploads."},
+    {"TooManyBuckets", ErrorCode::kRefused, "Delete a bucket, or raise the account's limit."},
+    {"EntityTooLarge", ErrorCode::kRefused, kSizeHint},
+    {"EntityTooSmall", ErrorCode::kRefused, kSizeHint},
+    {"InvalidPart", ErrorCode::kRefused, "Check part numbers and ETags against s3_list_parts."},
+    {"InvalidRange", ErrorCode::kRefused, "The range starts behind the object's end."},
+    {"InvalidObjectState", ErrorCode::kRefused, "The object is archived; restore it first."},
+    {"MetadataTooLarge", ErrorCode::kRefused, "S3 takes 2 KiB of metadata."},
+    {"KeyTooLongError", ErrorCode::kRefused, "An object key has at most 1024 bytes."},
+    {"MalformedXML", ErrorCode::kRefused,
+     "Check the rules: S3 takes fewer than AWS's documentation, here."},
+    {"MalformedPolicy", ErrorCode::kRefused,
+     "Check the policy's Principal, Action and Resource; Resource names the bucket."},
+    {"ConditionalRequestConflict", ErrorCode::kRefused, "Another upload was under way; try again."},
+    {"OperationAborted", ErrorCode::kRefused,
+     "Another change of the bucket is under way; try again."},
+    {"InvalidBucketState", ErrorCode::kRefused, "Object lock and versioning rule it out."},
+    {"NotImplemented", ErrorCode::kUnsupported, kUnsupportedHint},
+    {"MethodNotAllowed", ErrorCode::kRefused, kUnsupportedHint},
+    {"InternalError", ErrorCode::kServerFailed, kBusyHint},
+    {"SlowDown", std::nullopt, kBusyHint},
+    {"ServiceUnavailable", ErrorCode::kServerFailed, kBusyHint},
+    {"RequestTimeout", std::nullopt,
+     "S3 waited for the request's body for too long; check the network."},
+};
+
+const Cause* FindCause(std::string_view s3_code) {
+  const auto* found =
+      std::find_if(std::begin(kCauses), std::end(kCauses),
+                   [s3_code](const Cause& cause) { return cause.s3_code == s3_code; });
+  return found == std::end(kCauses) ? nullptr : found;
+}
+
+// For replies without a Code: those to HEAD, and of others than S3.
+std::string_view HintForStatus(int status, bool is_head) {
+  if (status == 400 && is_head) return kHeadHint;
+  if (status == 301 || status == 307) return kRegionHint;
+  if (status == 401 || status == 403) return kDeniedHint;
+  if (status == 405 || status == 501) return kUnsupportedHint;
+  if (status == 413) return kSizeHint;
+  if (status >= 500) return kBusyHint;
+  return {};
+}
+
+// A message of S3's that can go into ours: short and plain, without anything that may be a
+// signature, a token or a signed URL.
+std::string SafeMessage(std::string text) {
+  constexpr std::size_t kLongest = 300, kLongestWord = 63;
+  constexpr std::string_view kSigns[] = {
+      "signature=", "token=", "credential=", "aws4-hmac", "x-amz-", "://"};
+  if (text.size() > kLongest || !IsValidUtf8(text) || HasControls(text)) return {};
+  const std::string lower = LowerCase(text);
+  for (const std::string_view sign : kSigns) {
+    if (lower.find(sign) != std::string::npos) return {};
+  }
+  for (std::size_t start = 0; start < text.size();) {
+    const std::size_t end = std::min(text.find(' ', start), text.size());
+    if (end - start > kLongestWord) return {};
+    start = end + 1;
+  }
+  return text;
+}
+
+// As UTF-8 of unknown origin: no error of ours may hide S3's.
+std::string TextOf(const pugi::xml_node& root, const char* name) { return root.child_value(name); }
+
+std::string Quoted(std::string_view name) { return "\"" + WithoutControls(name) + "\""; }
+
+std::string_view HeaderOf(const S3Request& request, std::string_view name) {
+  for (const HttpHeader& header : request.headers) {
+    if (header.name == name) return header.value;
+  }
+  return {};
+}
+
+// Of "/bucket/key", percent-encoded, which s3_request.cpp made.
+struct CopySource {
+  std::string bucket, key;
+};
+CopySource CopySourceOf(const S3Request& request) {
+  std::string_view source = HeaderOf(request, "x-amz-copy-source");
+  if (source.empty()) return {request.bucket, request.key.value_or("")};
+  source.remove_prefix(1);
+  const std::size_t slash = source.find('/');
+  return {std::string(source.substr(0, slash)),
+          UriDecoded(source.substr(slash + 1), /*plus_is_space=*/false).value_or("")};
+}
+
+// `PutObject of "a.txt" in bucket "b"`.
+std::string Describe(const S3Request& request) {
+  std::string text(request.operation);
+  if (request.key)
+    text.append(" of ").append(Quoted(*request.key)).append(" in");
+  else if (!request.bucket.empty())
+    text.append(" of");
+  if (!request.bucket.empty()) text.append(" bucket ").append(Quoted(request.bucket));
+  return text;
+}
+
+std::string MissingMessage(const S3Request& request, std::string_view s3_code) {
+  const CopySource source = CopySourceOf(request);
+  const std::string bucket = "bucket " + Quoted(request.bucket);
+  if (s3_code == "NoSuchBucket" || (s3_code.empty() && !request.key)) {
+    const bool other = source.bucket != request.bucket;
+    return bucket + (other ? " or bucket " + Quoted(source.bucket) : "") + " does not exist";
+  }
+  if (s3_code == "NoSuchUpload") {
+    return "multipart upload of " + Quoted(request.key.value_or("")) + " in " + bucket +
+           " does not exist";
+  }
+  if (s3_code == "NoSuchVersion") {
+    return "object " + Quoted(source.key) + " in bucket " + Quoted(source.bucket) +
+           " has no such version";
+  }
+  if (s3_code == "NoSuchKey" || s3_code.empty()) {
+    return "object " + Quoted(source.key) + " does not exist in bucket " + Quoted(source.bucket);
+  }
+  if (request.key) return Describe(request) + " found nothing";
+  return bucket + " has no such configuration";  // NoSuchCORSConfiguration and the like
+}
+
+struct Judgement {
+  ErrorCode code;
+  std::string message, hint;
+};
+
+// 412 and its like: somebody else's change, which is what the caller asked about.
+std::optional<Judgement> JudgePrecondition(const S3Request& request, int status) {
+  if (status != 412) return std::nullopt;
+  const std::string object =
+      "object " + Quoted(request.key.value_or("")) + " in bucket " + Quoted(request.bucket);
+  if (!HeaderOf(request, "if-none-match").empty()) {
+    return Judgement{ErrorCode::kRefused, object + " exists already",
+                     "Leave overwrite true to replace it."};
+  }
+  if (HeaderOf(request, "if-match").empty()) return std::nullopt;
+  return Judgement{ErrorCode::kRefused, object + " was changed meanwhile", "Start again."};
+}
+
+ErrorCode CodeOf(int status, std::string_view s3_code, const Cause* cause) {
+  if (cause != nullptr && cause->error_code) return *cause->error_code;
+  if (status == 404) return ErrorCode::kNotFound;
+  if (status == 501) return ErrorCode::kUnsupported;
+  if (status >= 500) return ErrorCode::kServerFailed;
+  if (status >= 400) return ErrorCode::kRefused;
+  if (status >= 300 && !s3_code.empty()) return ErrorCode::kRefused;
+  // An operation that takes long starts its reply with 200, and may still fail.
+  if (status >= 200 && !s3_code.empty()) return ErrorCode::kServerFailed;
+  return ErrorCode::kMalformedReply;
+}
+
+std::string MessageFor(ErrorCode code, const S3Request& request, std::string_view s3_code) {
+  if (code == ErrorCode::kNotFound) return MissingMessage(request, s3_code);
+  if (code == ErrorCode::kServerFailed) return "S3 failed to do " + Describe(request);
+  if (code == ErrorCode::kMalformedReply) return "malformed reply to " + Describe(request);
+  if (code == ErrorCode::kUnsupported) return "S3 does not support " + Describe(request);
+  return "S3 refused " + Describe(request);
+}
+
+Judgement Judge(const S3Request& request, int status, std::string_view s3_code) {
+  if (auto judgement = JudgePrecondition(request, status)) return std::move(*judgement);
+  const Cause* cause = FindCause(s3_code);
+  const ErrorCode code = CodeOf(status, s3_code, cause);
+  const std::string_view hint =
+      cause != nullptr ? cause->hint
+                       : (s3_code.empty() ? HintForStatus(status, request.method == "HEAD") : "");
+  return {code, MessageFor(code, request, s3_code), std::string(hint)};
+}
+
+}  // namespace
+
+std::optional<S3ErrorReply> ParseS3Error(std::string_view body) {
+  constexpr std::size_t kMaxErrorBytes = 64 << 10;
+  std::string text(body.substr(0, kMaxErrorBytes + 1));
+  pugi::xml_document document;
+  if (ParseXmlInPlace(text.data(), text.size(), kMaxErrorBytes, &document) != XmlStatus::kOk)
+    return {};
+  const pugi::xml_node root = document.child("Error");
+  if (!root) return std::nullopt;
+  S3ErrorReply reply;
+  reply.code = PlainWord(TextOf(root, "Code"));
+  reply.message = SafeMessage(TextOf(root, "Message"));
+  reply.request_id = PlainWord(TextOf(root, "RequestId"));
+  reply.region = PlainWord(TextOf(root, "Region"));
+  reply.endpoint = PlainWord(TextOf(root, "Endpoint"));
+  return reply;
+}
+
+S3Error MakeS3Error(const S3Request& request, const HttpResponse& response) {
+  S3ErrorReply reply = ParseS3Error(response.body).value_or(S3ErrorReply());
+  if (reply.request_id.empty()) reply.request_id = PlainWord(response.Header("x-amz-request-id"));
+  std::string detail = DescribeErrorReply({reply.code, reply.request_id}, response.status);
+  if (!reply.message.empty()) detail.append("; S3 says: ").append(reply.message);
+  Judgement judgement = Judge(request, response.status, reply.code);
+  return S3Error(judgement.code, response.status, reply.code, judgement.message,
+                 std::move(judgement.hint), std::move(detail), std::string(response.Header("date")));
+}
+
+}  // namespace neon_s3

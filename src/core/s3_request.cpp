@@ -1,0 +1,370 @@
+#include "core/s3_request.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "core/crypto.h"
+#include "core/encoding.h"
+#include "core/error.h"
+#include "core/text.h"
+#include "core/upload_headers.h"
+#include "core/xml.h"
+
+namespace neon_s3 {
+namespace {
+
+constexpr int kMaxPartNumber = 10000;
+constexpr std::size_t kMaxKeysInDelete = 1000;
+constexpr std::string_view kXmlType = "application/xml";
+
+[[noreturn]] void RaiseBadArgument(const std::string& message, const std::string& hint = {}) {
+  throw Error(ErrorCode::kBadArgument, message, hint);
+}
+
+S3Request NewRequest(std::string_view operation, std::string_view method, std::string_view bucket) {
+  S3Request request;
+  request.operation = operation;
+  request.method = method;
+  request.bucket = bucket;
+  return request;
+}
+
+S3Request NewRequest(std::string_view operation, std::string_view method, std::string_view bucket,
+                     std::string_view key) {
+  S3Request request = NewRequest(operation, method, bucket);
+  request.key = key;
+  return request;
+}
+
+void AddHeader(const std::string& name, std::string_view value, S3Request* request) {
+  if (HasControls(value)) RaiseBadArgument("header \"" + name + "\" has control characters");
+  request->headers.push_back({name, SecretString(value)});
+}
+
+void AddIfAny(std::string_view name, std::string_view value, QueryParameters* query) {
+  if (!value.empty()) query->Add(name, value);
+}
+
+// HTTP has no spaces at the ends of a value.
+std::string_view WithoutOuterSpaces(std::string_view text) {
+  const std::size_t first = std::min(text.find_first_not_of(' '), text.size());
+  text.remove_prefix(first);
+  return text.substr(0, text.find_last_not_of(' ') + 1);
+}
+
+void AddMetadata(const Metadata& metadata, S3Request* request) {
+  SignedHeaders names;
+  for (const auto& [name, value] : metadata) {
+    const std::string lower = LowerCase(name);
+    if (!IsToken(name)) {
+      RaiseBadArgument("invalid metadata name \"" + WithoutControls(name) + "\"",
+                       "It becomes a part of a header's name: use letters, digits, and \"-\".");
+    }
+    if (names.Contains(lower)) RaiseBadArgument("metadata \"" + lower + "\" is given twice");
+    names.Add(lower, {});
+    if (HasControls(value)) RaiseBadArgument("metadata \"" + lower + "\" has control characters");
+    AddHeader("x-amz-meta-" + lower, WithoutOuterSpaces(value), request);
+  }
+}
+
+void AddAttributes(const ObjectAttributes& attributes, S3Request* request) {
+  if (attributes.content_type) {
+    ValidateContentType(*attributes.content_type);
+    AddHeader("content-type", *attributes.content_type, request);
+  }
+  AddMetadata(attributes.metadata, request);
+}
+
+// S3 wants a checksum of documents: Amazon takes any, and older servers know this one only.
+void SetDocument(std::string document, std::string_view content_type, S3Request* request) {
+  request->document = std::move(document);
+  AddHeader("content-type", content_type, request);
+  if (const auto md5 = Md5(request->document)) {
+    return AddHeader("content-md5", Base64(AsView(*md5)), request);
+  }
+  const Sha256Digest sha256 = Sha256().Digest(request->document);
+  AddHeader("x-amz-checksum-sha256", Base64(AsView(sha256)), request);
+}
+
+void RequireNewObject(S3Request* request) {
+  AddHeader("if-none-match", "*", request);
+  request->repeat = Repeat::kUnsafe;  // it would meet the object that it made itself
+}
+
+// An empty one would make another operation of it: the deletion of the object, say.
+void AddUploadId(std::string_view upload_id, S3Request* request) {
+  if (upload_id.empty()) RaiseBadArgument("upload_id is empty");
+  request->query.Add("uploadId", upload_id);
+}
+
+void CheckPartNumber(int part_number) {
+  if (part_number >= 1 && part_number <= kMaxPartNumber) return;
+  RaiseBadArgument("part number " + std::to_string(part_number) + " is not between 1 and 10000");
+}
+
+std::string Quoted(std::string_view etag) {
+  etag = WithoutQuotes(etag);
+  if (etag.empty() || HasControls(etag)) {
+    RaiseBadArgument("invalid ETag \"" + WithoutControls(etag) + "\"");
+  }
+  return "\"" + std::string(etag) + "\"";
+}
+
+std::string PartsDocument(const std::vector<CompletedPart>& parts) {
+  if (parts.empty()) RaiseBadArgument("an upload is completed with one part at least");
+  pugi::xml_document document;
+  const pugi::xml_node root = AppendS3Root(&document, "CompleteMultipartUpload");
+  int last = 0;
+  for (const CompletedPart& part : parts) {
+    CheckPartNumber(part.part_number);
+    if (part.part_number <= last) {
+      RaiseBadArgument("part " + std::to_string(part.part_number) + " comes after part " +
+                       std::to_string(last));
+    }
+    last = part.part_number;
+    const pugi::xml_node element = AppendElement(root, "Part");
+    AppendElement(element, "PartNumber", std::to_string(part.part_number));
+    AppendElement(element, "ETag", Quoted(part.etag));
+  }
+  return ToText(document);
+}
+
+// What is done with a sub-resource of a bucket, under its name in the query.
+struct Subresource {
+  std::string_view name, put, get, remove, content_type;
+};
+constexpr Subresource kSubresources[] = {
+    {"cors", "PutBucketCors", "GetBucketCors", "DeleteBucketCors", kXmlType},
+    {"policy", "PutBucketPolicy", "GetBucketPolicy", "DeleteBucketPolicy", "application/json"},
+    {"publicAccessBlock", "PutPublicAccessBlock", "GetPublicAccessBlock", "DeletePublicAccessBlock",
+     kXmlType},
+    {"lifecycle", "PutBucketLifecycleConfiguration", "GetBucketLifecycleConfiguration",
+     "DeleteBucketLifecycle", kXmlType},
+};
+
+const Subresource& FindSubresource(std::string_view name) {
+  const auto* found = std::find_if(std::begin(kSubresources), std::end(kSubresources),
+                                   [name](const Subresource& known) { return known.name == name; });
+  if (found == std::end(kSubresources)) {
+    RaiseBadArgument("unknown sub-resource \"" + std::string(name) + "\"");
+  }
+  return *found;
+}
+
+S3Request SubresourceRequest(std::string_view operation, std::string_view method,
+                             std::string_view bucket, std::string_view subresource) {
+  S3Request request = NewRequest(operation, method, bucket);
+  request.query.Add(subresource, "");
+  return request;
+}
+
+}  // namespace
+
+S3Request GetObject(std::string_view bucket, std::string_view key, std::string_view version_id) {
+  S3Request request = NewRequest("GetObject", "GET", bucket, key);
+  AddIfAny("versionId", version_id, &request.query);
+  request.is_object_body = true;
+  return request;
+}
+
+void SetRange(std::optional<std::int64_t> start, std::optional<std::int64_t> length,
+              S3Request* request) {
+  if (!start && !length) return;
+  const std::int64_t first = start.value_or(0);
+  if (length && *length < 1) {
+    RaiseBadArgument("range_length " + std::to_string(*length) + " is less than 1");
+  }
+  if (first < 0 && length) {
+    RaiseBadArgument("range_start " + std::to_string(first) + " counts from the end",
+                     "Leave range_length out.");
+  }
+  std::string range = "bytes=" + std::to_string(first);  // a suffix where it is negative
+  if (first >= 0) {
+    range.push_back('-');
+    const bool has_end = length && *length - 1 <= std::numeric_limits<std::int64_t>::max() - first;
+    if (has_end) AppendDecimal(first + (*length - 1), &range);
+  }
+  AddHeader("range", range, request);
+}
+
+void SetIfMatch(std::string_view etag, S3Request* request) {
+  AddHeader("if-match", Quoted(etag), request);
+}
+
+S3Request HeadObject(std::string_view bucket, std::string_view key, std::string_view version_id) {
+  S3Request request = NewRequest("HeadObject", "HEAD", bucket, key);
+  AddIfAny("versionId", version_id, &request.query);
+  return request;
+}
+
+S3Request PutObject(std::string_view bucket, std::string_view key, std::string_view body,
+                    const ObjectAttributes& attributes, bool overwrite) {
+  S3Request request = NewRequest("PutObject", "PUT", bucket, key);
+  AddAttributes(attributes, &request);
+  request.payload = body;
+  if (!overwrite) RequireNewObject(&request);
+  return request;
+}
+
+S3Request CopyObject(std::string_view source_bucket, std::string_view source_key,
+                     std::string_view bucket, std::string_view key) {
+  S3Request request = NewRequest("CopyObject", "PUT", bucket, key);
+  std::string source = "/";
+  source.append(source_bucket).append("/");
+  AppendUriEncodedPath(source_key, &source);
+  AddHeader("x-amz-copy-source", source, &request);
+  return request;
+}
+
+S3Request DeleteObject(std::string_view bucket, std::string_view key, std::string_view version_id) {
+  S3Request request = NewRequest("DeleteObject", "DELETE", bucket, key);
+  AddIfAny("versionId", version_id, &request.query);
+  return request;
+}
+
+bool CanBeInXml(std::string_view key) {
+  // Of C0, tab and line feed can be written (a carriage return would be read as a line feed); nor
+  // are U+FFFE and U+FFFF characters of XML's.
+  const bool controls = std::any_of(key.begin(), key.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n';
+  });
+  return !controls && key.find("\xef\xbf\xbe") == std::string_view::npos &&
+         key.find("\xef\xbf\xbf") == std::string_view::npos;
+}
+
+S3Request DeleteObjects(std::string_view bucket, const std::vector<std::string_view>& keys) {
+  if (keys.empty() || keys.size() > kMaxKeysInDelete) {
+    RaiseBadArgument(std::to_string(keys.size()) + " keys are not between 1 and 1000");
+  }
+  pugi::xml_document document;
+  const pugi::xml_node root = AppendS3Root(&document, "Delete");
+  for (const std::string_view key : keys) {
+    if (!CanBeInXml(key)) {
+      RaiseBadArgument("object key \"" + WithoutControls(key) + "\" cannot be written in XML");
+    }
+    AppendElement(AppendElement(root, "Object"), "Key", std::string(key));
+  }
+  S3Request request = SubresourceRequest("DeleteObjects", "POST", bucket, "delete");
+  SetDocument(ToText(document), kXmlType, &request);
+  return request;
+}
+
+S3Request ListObjects(std::string_view bucket, const ListOptions& options) {
+  S3Request request = NewRequest("ListObjectsV2", "GET", bucket);
+  QueryParameters& query = request.query;
+  query.Add("list-type", "2");
+  query.Add("encoding-type", "url");
+  query.Add("max-keys", std::to_string(options.max_keys));
+  AddIfAny("prefix", options.prefix, &query);
+  AddIfAny("delimiter", options.delimiter.value_or(std::string_view()), &query);
+  AddIfAny("continuation-token", options.continuation_token, &query);
+  // Where a listing goes on, its start is behind it.
+  if (options.continuation_token.empty()) {
+    AddIfAny("start-after", options.start_after.value_or(std::string_view()), &query);
+  }
+  return request;
+}
+
+S3Request CreateMultipartUpload(std::string_view bucket, std::string_view key,
+                                const ObjectAttributes& attributes) {
+  S3Request request = NewRequest("CreateMultipartUpload", "POST", bucket, key);
+  request.query.Add("uploads", "");
+  AddAttributes(attributes, &request);
+  return request;
+}
+
+S3Request UploadPart(std::string_view bucket, std::string_view key, std::string_view upload_id,
+                     int part_number, std::string_view body) {
+  CheckPartNumber(part_number);
+  S3Request request = NewRequest("UploadPart", "PUT", bucket, key);
+  request.query.Add("partNumber", std::to_string(part_number));
+  AddUploadId(upload_id, &request);
+  request.payload = body;
+  return request;
+}
+
+S3Request CompleteMultipartUpload(std::string_view bucket, std::string_view key,
+                                  std::string_view upload_id,
+                                  const std::vector<CompletedPart>& parts, bool overwrite) {
+  S3Request request = NewRequest("CompleteMultipartUpload", "POST", bucket, key);
+  AddUploadId(upload_id, &request);
+  request.document = PartsDocument(parts);
+  AddHeader("content-type", kXmlType, &request);
+  if (!overwrite) RequireNewObject(&request);
+  return request;
+}
+
+S3Request AbortMultipartUpload(std::string_view bucket, std::string_view key,
+                               std::string_view upload_id) {
+  S3Request request = NewRequest("AbortMultipartUpload", "DELETE", bucket, key);
+  AddUploadId(upload_id, &request);
+  return request;
+}
+
+S3Request ListParts(std::string_view bucket, std::string_view key, std::string_view upload_id,
+                    int part_number_marker) {
+  S3Request request = NewRequest("ListParts", "GET", bucket, key);
+  AddUploadId(upload_id, &request);
+  if (part_number_marker > 0)
+    request.query.Add("part-number-marker", std::to_string(part_number_marker));
+  return request;
+}
+
+S3Request ListMultipartUploads(std::string_view bucket, std::string_view prefix,
+                               std::string_view key_marker, std::string_view upload_id_marker) {
+  S3Request request = SubresourceRequest("ListMultipartUploads", "GET", bucket, "uploads");
+  request.query.Add("encoding-type", "url");
+  AddIfAny("prefix", prefix, &request.query);
+  AddIfAny("key-marker", key_marker, &request.query);
+  AddIfAny("upload-id-marker", upload_id_marker, &request.query);
+  return request;
+}
+
+S3Request CreateBucket(std::string_view bucket, std::string_view region, bool constrain) {
+  S3Request request = NewRequest("CreateBucket", "PUT", bucket);
+  request.repeat = Repeat::kUnsafe;  // it would meet the bucket that it made itself
+  if (!constrain || region == "us-east-1") return request;
+  pugi::xml_document document;
+  const pugi::xml_node root = AppendS3Root(&document, "CreateBucketConfiguration");
+  AppendElement(root, "LocationConstraint", std::string(region));
+  SetDocument(ToText(document), kXmlType, &request);
+  return request;
+}
+
+S3Request DeleteBucket(std::string_view bucket) {
+  S3Request request = NewRequest("DeleteBucket", "DELETE", bucket);
+  request.repeat = Repeat::kUnsafe;  // it would miss the bucket that it deleted itself
+  return request;
+}
+
+S3Request HeadBucket(std::string_view bucket) { return NewRequest("HeadBucket", "HEAD", bucket); }
+
+S3Request ListBuckets() { return NewRequest("ListBuckets", "GET", {}); }
+
+S3Request PutBucketConfig(std::string_view bucket, std::string_view subresource,
+                          std::string document) {
+  const Subresource& known = FindSubresource(subresource);
+  S3Request request = SubresourceRequest(known.put, "PUT", bucket, known.name);
+  SetDocument(std::move(document), known.content_type, &request);
+  return request;
+}
+
+S3Request GetBucketConfig(std::string_view bucket, std::string_view subresource) {
+  const Subresource& known = FindSubresource(subresource);
+  return SubresourceRequest(known.get, "GET", bucket, known.name);
+}
+
+S3Request DeleteBucketConfig(std::string_view bucket, std::string_view subresource) {
+  const Subresource& known = FindSubresource(subresource);
+  return SubresourceRequest(known.remove, "DELETE", bucket, known.name);
+}
+
+S3Request PreflightObject(std::string_view bucket, std::string_view key, std::string_view origin,
+                          std::string_view method) {
+  S3Request request = NewRequest("Preflight", "OPTIONS", bucket, key);
+  AddHeader("origin", origin, &request);
+  AddHeader("access-control-request-method", method, &request);
+  return request;
+}
+
+}  // namespace neon_s3

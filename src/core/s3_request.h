@@ -1,0 +1,116 @@
+// The requests of S3's operations, under AWS's names: what is asked, not yet of whom and as whom.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html
+//
+// All texts are valid UTF-8. Keys are raw, 1 to 1024 bytes, and valid (object_key.h); bucket names are
+// valid (endpoint.h). kBadArgument for what can't be sent.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/http_message.h"
+#include "core/sigv4.h"
+
+namespace neon_s3 {
+
+// What happens when a request that may have been done already is sent once more.
+enum class Repeat {
+  kHarmless,  // the same as once
+  kUnsafe,    // something else: only what certainly was not done is sent again
+};
+
+struct S3Request {
+  std::string_view operation;  // AWS's name, a literal: "PutObject"
+  std::string_view method;     // upper case, a literal
+  std::string bucket;          // empty: the service itself
+  std::optional<std::string> key;
+  QueryParameters query;
+  std::vector<HttpHeader> headers;  // more to send and sign; no host, no x-amz-date and the like
+  std::string document;             // the body, where it is made here
+  std::string_view payload;         // the caller's body, good until the request is done
+  bool is_object_body = false;      // the response's body is an object, not a document of S3's
+  Repeat repeat = Repeat::kHarmless;
+
+  std::string_view body() const { return payload.data() != nullptr ? payload : document; }
+};
+
+using Metadata = std::vector<std::pair<std::string, std::string>>;  // names without "x-amz-meta-"
+
+// What an upload says about its object; nothing where a text is none or a list is empty.
+struct ObjectAttributes {
+  std::optional<std::string_view> content_type;
+  Metadata metadata;
+};
+
+S3Request GetObject(std::string_view bucket, std::string_view key, std::string_view version_id = {});
+// Bytes `start` to `start + length - 1`, or to the end without a length; a negative start counts from
+// the object's end, without a length.
+void SetRange(std::optional<std::int64_t> start, std::optional<std::int64_t> length, S3Request* request);
+// Only where the object still has this ETag.
+void SetIfMatch(std::string_view etag, S3Request* request);
+
+S3Request HeadObject(std::string_view bucket, std::string_view key, std::string_view version_id = {});
+
+// overwrite false: only where there is no such object (if-none-match: *), which makes it Repeat::kUnsafe.
+S3Request PutObject(std::string_view bucket, std::string_view key, std::string_view body,
+                    const ObjectAttributes& attributes, bool overwrite);
+
+S3Request CopyObject(std::string_view source_bucket, std::string_view source_key, std::string_view bucket,
+                     std::string_view key);
+
+S3Request DeleteObject(std::string_view bucket, std::string_view key, std::string_view version_id = {});
+
+// 1 to 1000 keys, each of which CanBeInXml().
+S3Request DeleteObjects(std::string_view bucket, const std::vector<std::string_view>& keys);
+// XML 1.0 has no way to write most control characters.
+bool CanBeInXml(std::string_view key);
+
+struct ListOptions {
+  std::string_view prefix;
+  std::optional<std::string_view> delimiter;
+  std::optional<std::string_view> start_after;
+  std::string_view continuation_token;
+  int max_keys = 1000;
+};
+// ListObjectsV2, with keys URL-encoded in the reply.
+S3Request ListObjects(std::string_view bucket, const ListOptions& options);
+
+S3Request CreateMultipartUpload(std::string_view bucket, std::string_view key,
+                                const ObjectAttributes& attributes);
+S3Request UploadPart(std::string_view bucket, std::string_view key, std::string_view upload_id,
+                     int part_number, std::string_view body);
+struct CompletedPart {
+  int part_number;   // 1 to 10000, ascending
+  std::string etag;  // with or without its quotes
+};
+S3Request CompleteMultipartUpload(std::string_view bucket, std::string_view key,
+                                  std::string_view upload_id, const std::vector<CompletedPart>& parts,
+                                  bool overwrite = true);
+S3Request AbortMultipartUpload(std::string_view bucket, std::string_view key, std::string_view upload_id);
+S3Request ListParts(std::string_view bucket, std::string_view key, std::string_view upload_id,
+                    int part_number_marker);
+S3Request ListMultipartUploads(std::string_view bucket, std::string_view prefix,
+                               std::string_view key_marker, std::string_view upload_id_marker);
+
+// A region other than us-east-1 is named in the body, as Amazon wants it; `constrain` false leaves it out.
+S3Request CreateBucket(std::string_view bucket, std::string_view region, bool constrain);
+S3Request DeleteBucket(std::string_view bucket);
+S3Request HeadBucket(std::string_view bucket);
+S3Request ListBuckets();
+
+// The sub-resources of a bucket: "cors", "policy", "publicAccessBlock", "lifecycle". What is put is
+// `document`: XML (bucket_config.h), or JSON for the policy.
+S3Request PutBucketConfig(std::string_view bucket, std::string_view subresource, std::string document);
+S3Request GetBucketConfig(std::string_view bucket, std::string_view subresource);
+S3Request DeleteBucketConfig(std::string_view bucket, std::string_view subresource);
+
+// What a browser asks before it sends a request of that method from a page of `origin` (CORS).
+// https://fetch.spec.whatwg.org/#cors-preflight-fetch
+S3Request PreflightObject(std::string_view bucket, std::string_view key, std::string_view origin,
+                          std::string_view method);
+
+}  // namespace neon_s3

@@ -1,0 +1,157 @@
+#include "core/xml.h"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "core/encoding.h"
+#include "core/error.h"
+
+namespace neon_s3 {
+namespace {
+
+constexpr int kMaxDepth = 32;
+constexpr std::size_t kMaxTags = 200000;
+constexpr const char* kS3Namespace = "http://s3.amazonaws.com/doc/2006-03-01/";
+
+// At least the attributes of `text`: quotes after an equals sign.
+std::size_t CountAttributes(std::string_view text) {
+  std::size_t count = 0;
+  bool after_equals = false;
+  for (const char c : text) {
+    if (after_equals && (c == '"' || c == '\'')) ++count;
+    after_equals = c == '=' || (after_equals && (c == ' ' || c == '\t' || c == '\r' || c == '\n'));
+  }
+  return count;
+}
+
+// Whether `reference`, what follows "&#", stands for a character that UTF-8 has, NUL excepted.
+// pugixml writes a NUL for others, which would end the text early.
+bool IsCharacterReference(std::string_view reference) {
+  const bool hex = !reference.empty() && reference.front() == 'x';
+  if (hex) reference.remove_prefix(1);
+  const std::string_view digits = hex ? "0123456789abcdefABCDEF" : "0123456789";
+  unsigned long value = 0;
+  std::size_t size = 0;
+  for (; size < reference.size() && value <= 0x10ffff; ++size) {
+    const std::size_t digit = digits.find(reference[size]);
+    if (digit == std::string_view::npos) break;
+    value = hex ? value * 16 + (digit < 16 ? digit : digit - 6) : value * 10 + digit;
+  }
+  return size > 0 && value > 0 && value <= 0x10ffff;
+}
+
+bool HasNul(std::string_view text) {
+  if (text.find('\0') != std::string_view::npos) return true;
+  for (std::size_t at = 0; (at = text.find("&#", at)) != std::string_view::npos;) {
+    at += 2;
+    if (!IsCharacterReference(text.substr(at))) return true;
+  }
+  return false;
+}
+
+bool IsDeeperThan(const pugi::xml_node& top, int max_depth) {
+  int depth = 0;
+  for (pugi::xml_node node = top;;) {
+    if (depth > max_depth && node.type() == pugi::node_element) return true;
+    if (node.first_child()) {
+      node = node.first_child();
+      ++depth;
+      continue;
+    }
+    while (node != top && !node.next_sibling()) {
+      node = node.parent();
+      --depth;
+    }
+    if (node == top) return false;
+    node = node.next_sibling();
+  }
+}
+
+struct StringWriter : pugi::xml_writer {
+  std::string text;
+
+  void write(const void* data, std::size_t size) override {
+    text.append(static_cast<const char*>(data), size);
+  }
+};
+
+}  // namespace
+
+XmlStatus ParseXmlInPlace(char* text, std::size_t size, std::size_t max_bytes,
+                          pugi::xml_document* document) {
+  const std::string_view view(text, size);
+  if (size > max_bytes) return XmlStatus::kTooLarge;
+  const auto tags = static_cast<std::size_t>(std::count(view.begin(), view.end(), '<'));
+  if (tags > kMaxTags || CountAttributes(view) > kMaxTags) return XmlStatus::kTooLarge;
+  if (HasNul(view)) return XmlStatus::kMalformed;
+
+  // A text of nothing but spaces is a text, too: a key, say.
+  constexpr unsigned kFlags =
+      pugi::parse_escapes | pugi::parse_cdata | pugi::parse_ws_pcdata_single;
+  const pugi::xml_parse_result result =
+      document->load_buffer_inplace(text, size, kFlags, pugi::encoding_utf8);
+  if (result.status == pugi::status_out_of_memory) throw std::bad_alloc();
+  const bool good = result && !IsDeeperThan(*document, kMaxDepth);
+  return good ? XmlStatus::kOk : XmlStatus::kMalformed;
+}
+
+XmlReply::XmlReply(std::string_view body, std::initializer_list<std::string_view> root_names) {
+  XmlStatus status = XmlStatus::kTooLarge;
+  if (body.size() <= kMaxXmlBytes) {
+    text_ = body;
+    status = ParseXmlInPlace(text_.data(), text_.size(), kMaxXmlBytes, &document_);
+  }
+  if (status == XmlStatus::kTooLarge) {
+    throw Error(ErrorCode::kTooLarge, "reply from S3 is too large", "",
+                "It has more than 16 MiB or 200000 tags.");
+  }
+  if (status != XmlStatus::kOk) RaiseMalformedReply("It is no XML, or deeper than 32 levels.");
+  root_ = document_.document_element();
+  const std::string_view name = root_.name();
+  if (std::find(root_names.begin(), root_names.end(), name) == root_names.end()) {
+    RaiseMalformedReply("It has no " + std::string(*root_names.begin()) + ".");
+  }
+}
+
+std::string XmlText(const pugi::xml_node& element) {
+  std::string text;
+  for (const pugi::xml_node& child : element.children()) {
+    const bool is_text = child.type() == pugi::node_pcdata || child.type() == pugi::node_cdata;
+    if (is_text) text.append(child.value());
+  }
+  if (!IsValidUtf8(text)) RaiseMalformedReply("It has text that is no UTF-8.");
+  return text;
+}
+
+std::string XmlText(const pugi::xml_node& parent, const char* name) {
+  return XmlText(parent.child(name));
+}
+
+pugi::xml_node AppendElement(pugi::xml_node parent, const char* name) {
+  const pugi::xml_node child = parent.append_child(name);
+  if (!child) throw std::bad_alloc();
+  return child;
+}
+
+void AppendElement(pugi::xml_node parent, const char* name, const std::string& text) {
+  if (!AppendElement(parent, name).text().set(text.c_str())) throw std::bad_alloc();
+}
+
+pugi::xml_node AppendS3Root(pugi::xml_document* document, const char* name) {
+  pugi::xml_node root = AppendElement(*document, name);
+  if (!root.append_attribute("xmlns").set_value(kS3Namespace)) throw std::bad_alloc();
+  return root;
+}
+
+std::string ToText(const pugi::xml_document& document) {
+  StringWriter writer;
+  document.save(writer, "", pugi::format_raw | pugi::format_no_declaration, pugi::encoding_utf8);
+  return std::move(writer.text);
+}
+
+void RaiseMalformedReply(const std::string& problem) {
+  throw Error(ErrorCode::kMalformedReply, "malformed reply from S3", "", problem);
+}
+
+}  // namespace neon_s3
