@@ -324,7 +324,8 @@ std::string BucketConfigToXml(BucketConfig config, std::string_view json) {
 
 std::string BucketConfigToJson(BucketConfig config, std::string_view xml) {
   const Layout layout = LayoutOf(config);
-  const XmlReply reply(xml, {layout.root});
+  // The other name is Ceph RGW's, for the public access block.
+  const XmlReply reply(xml, {layout.root, "BlockPublicAccessBlockConfiguration"});
   const Json value = ReadMembers(reply.root(), layout.shape);
   return (layout.rules != nullptr ? value[layout.rules] : value).dump();
 }

@@ -140,7 +140,10 @@ S3Client& S3Call::LastClient(bool is_cancelled) {
   return Begin(MakeService(*target_), std::move(limits));
 }
 
-std::any& S3Call::Kept() { return call_state->kept; }
+std::any& S3Call::Kept() {
+  if (call_state == nullptr) call_state = new CallState();
+  return call_state->kept;
+}
 
 std::string_view S3Call::bucket() const { return RequireBucket(*target_); }
 
@@ -149,6 +152,12 @@ Datum WrittenRow(FunctionCallInfo fcinfo, const WrittenObject& written) {
   row.TextOrNull(written.etag);
   row.TextOrNull(written.version_id);
   return row.Finish(fcinfo);
+}
+
+WrittenObject Complete(S3Client& s3, S3Request completion, std::string_view bucket, std::string_view key) {
+  WrittenObject written = ParseWrittenDocument(s3.Call(std::move(completion)));
+  if (written.etag.empty()) written.etag = ParseObjectInfo(s3.Call(HeadObject(bucket, key, written.version_id))).etag;
+  return written;
 }
 
 bool Exists(S3Client& s3, S3Request request) {
