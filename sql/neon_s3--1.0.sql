@@ -313,7 +313,7 @@ CREATE FUNCTION s3_complete_multipart_upload(
 AS 'MODULE_PATHNAME', 'neon_s3_complete_multipart_upload' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
 
 COMMENT ON FUNCTION s3_complete_multipart_upload(text, text, jsonb, text, text) IS
-'Makes an object of the parts that were uploaded: [{"part_number": 1, "etag": "…"}, …], with the ETag headers that came back with them. NULL for a NULL argument of these.';
+'Makes an object of the parts that were uploaded: [{"part_number": 1, "etag": "..."}, ...], with the ETag headers that came back with them. NULL for a NULL argument of these.';
 
 CREATE FUNCTION s3_abort_multipart_upload(
   key text, upload_id text, bucket text DEFAULT NULL, server text DEFAULT NULL)
