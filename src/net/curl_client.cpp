@@ -66,7 +66,7 @@ struct HttpClient::State {
   }
 
   std::unique_ptr<HttpTransfer> Spare() {
-    if (spare.empty()) return std::make_unique<HttpTransfer>();
+    if (spare.empty()) return std::make_unique<HttpTransfer>(&sockets);
     std::unique_ptr<HttpTransfer> transfer = std::move(spare.back());
     spare.pop_back();
     return transfer;
@@ -107,6 +107,7 @@ struct HttpClient::State {
     return reply;
   }
 
+  OpenSockets sockets;
   CURLM* multi;
   std::vector<std::unique_ptr<HttpTransfer>> running, spare;
   HttpTraffic finished;

@@ -6,10 +6,10 @@
 #include <new>
 #include <utility>
 
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "core/text.h"
 #include "net/loopback.h"
@@ -84,7 +84,7 @@ std::string QuotedHost(std::string_view url) {
   return "\"" + Legible(url.substr(0, url.find_first_of("/?#"))) + "\"";
 }
 
-HttpTransfer::HttpTransfer() : easy_(curl_easy_init()) {
+HttpTransfer::HttpTransfer(OpenSockets* sockets) : sockets_(sockets), easy_(curl_easy_init()) {
   if (!easy_) throw std::bad_alloc();
 }
 
@@ -222,6 +222,8 @@ void HttpTransfer::SetCallbacks() {
   Set(CURLOPT_HEADERDATA, this);
   Set(CURLOPT_OPENSOCKETFUNCTION, OnOpenSocket);
   Set(CURLOPT_OPENSOCKETDATA, this);
+  Set(CURLOPT_CLOSESOCKETFUNCTION, OnCloseSocket);
+  Set(CURLOPT_CLOSESOCKETDATA, sockets_);
 }
 
 template <typename Body>
@@ -232,6 +234,14 @@ std::size_t HttpTransfer::Receive(std::size_t size, const Body& body) noexcept {
     reception_.out_of_memory = true;
   }
   return reception_.too_large || reception_.out_of_memory ? 0 : size;
+}
+
+void HttpTransfer::EndHeaders() {
+  long local_port = 0;
+  curl_off_t announced = -1;
+  curl_easy_getinfo(easy(), CURLINFO_LOCAL_PORT, &local_port);
+  curl_easy_getinfo(easy(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
+  if (announced != 0 && limits_.keep_connection) sockets_->AcknowledgeNow(local_port);
 }
 
 // Memory for all of it at once: growing would copy what is there.
@@ -270,6 +280,7 @@ std::size_t HttpTransfer::OnHeader(char* data, std::size_t, std::size_t size, vo
     // An interim response came before this one, or one to an Expect that libcurl takes back.
     if (StartsWith({data, size}, "HTTP/")) reception.response = HttpResponse();
     AddHeaderLine({data, size}, &reception.response.headers);
+    if (size <= 2) transfer->EndHeaders();
   });
 }
 
@@ -292,7 +303,13 @@ curl_socket_t HttpTransfer::OnOpenSocket(void* context, curlsocktype, curl_socka
   const int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
   if (fd < 0) return CURL_SOCKET_BAD;
   setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &kPeerTimeoutMs, sizeof kPeerTimeoutMs);
+  transfer->sockets_->Add(fd);
   return fd;
+}
+
+int HttpTransfer::OnCloseSocket(void* context, curl_socket_t fd) {
+  static_cast<OpenSockets*>(context)->Remove(fd);
+  return close(fd);
 }
 
 void HttpTransfer::RaiseTimeout() const {

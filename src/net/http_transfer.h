@@ -10,6 +10,7 @@
 
 #include "net/curl_client.h"
 #include "net/header_lines.h"
+#include "net/open_sockets.h"
 
 namespace neon_s3 {
 
@@ -18,7 +19,8 @@ std::string QuotedHost(std::string_view url);
 
 class HttpTransfer {
  public:
-  HttpTransfer();
+  // The sockets outlive the connections, which outlive the transfer.
+  explicit HttpTransfer(OpenSockets* sockets);
   HttpTransfer(const HttpTransfer&) = delete;
 
   // kBadArgument for what can't be sent. The body stays where it is.
@@ -62,8 +64,10 @@ class HttpTransfer {
   static std::size_t OnBody(char* data, std::size_t, std::size_t size, void* context);
   static std::size_t OnHeader(char* data, std::size_t, std::size_t size, void* context);
   static curl_socket_t OnOpenSocket(void* context, curlsocktype, curl_sockaddr* address);
+  static int OnCloseSocket(void* context, curl_socket_t fd);
   template <typename Body>
   std::size_t Receive(std::size_t size, const Body& body) noexcept;
+  void EndHeaders();
   void BeginBody();
   const char* WhyRefused(const sockaddr& address) const;
 
@@ -72,6 +76,7 @@ class HttpTransfer {
   [[noreturn]] void RaiseRefusal() const;
   bool IsHeaderTooLong(CURLcode code) const;
 
+  OpenSockets* const sockets_;
   std::size_t id_ = 0;
   HttpLimits limits_;
   bool is_plain_ = false;

@@ -142,6 +142,7 @@ File* Map() {
   if (flock(fd, LOCK_EX) == 0 && Prepare(fd, size)) {
     memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   }
+  flock(fd, LOCK_UN);  // the mapping keeps the file, and so its lock, beyond close()
   close(fd);
   return memory == MAP_FAILED ? nullptr : static_cast<File*>(memory);
 }

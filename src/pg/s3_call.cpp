@@ -140,7 +140,10 @@ S3Client& S3Call::LastClient(bool is_cancelled) {
   return Begin(MakeService(*target_), std::move(limits));
 }
 
-std::any& S3Call::Kept() { return call_state->kept; }
+std::any& S3Call::Kept() {
+  if (call_state == nullptr) call_state = new CallState();
+  return call_state->kept;
+}
 
 std::string_view S3Call::bucket() const { return RequireBucket(*target_); }
 

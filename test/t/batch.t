@@ -21,7 +21,7 @@ sub array { return 'ARRAY[' . join(', ', map { lit($_) } @_) . ']::text[]' }
 sub write_objects {
   my (%objects) = @_;
   boto3("objects = json.loads(" . json(json(\%objects)) . ")\n" . <<"PYTHON");
-write = lambda kv: s3.put_object(Bucket='$bucket', Key=kv[0], Body=kv[1].encode(), ContentType='text/x-batch')
+write = lambda kv: s3.put_object(Bucket='$bucket', Key=kv[0], Body=str(kv[1]).encode(), ContentType='text/x-batch')
 print(len(list(ThreadPoolExecutor(16).map(write, objects.items()))))
 PYTHON
 }
