@@ -324,8 +324,7 @@ std::string BucketConfigToXml(BucketConfig config, std::string_view json) {
 
 std::string BucketConfigToJson(BucketConfig config, std::string_view xml) {
   const Layout layout = LayoutOf(config);
-  // The other name is Ceph RGW's, for the public access block.
-  const XmlReply reply(xml, {layout.root, "BlockPublicAccessBlockConfiguration"});
+  const XmlReply reply(xml, {layout.root, "BlockPublicAccessBlockConfiguration"});  // Ceph's name for it
   const Json value = ReadMembers(reply.root(), layout.shape);
   return (layout.rules != nullptr ? value[layout.rules] : value).dump();
 }

@@ -104,11 +104,14 @@ Endpoint AwsEndpoint(std::string_view region, std::string_view service) {
   return endpoint;
 }
 
+bool IsRegion(std::string_view region) {
+  return !region.empty() && region.size() <= 63 && IsAlnum(region.front()) &&
+         std::all_of(region.begin(), region.end(),
+                     [](char c) { return IsAlnum(c) || c == '-' || c == '_'; });
+}
+
 void ValidateRegion(std::string_view region) {
-  const bool valid = !region.empty() && region.size() <= 63 && IsAlnum(region.front()) &&
-                     std::all_of(region.begin(), region.end(),
-                                 [](char c) { return IsAlnum(c) || c == '-' || c == '_'; });
-  if (valid) return;
+  if (IsRegion(region)) return;
   throw Error(ErrorCode::kBadArgument, "invalid region \"" + std::string(region) + "\"",
               "A region looks like \"eu-central-1\"; many other providers take \"us-east-1\" or \"auto\".");
 }

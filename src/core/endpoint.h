@@ -33,7 +33,9 @@ Endpoint AwsEndpoint(std::string_view region, std::string_view service = "s3");
 // The partition that `region` is in, as ARNs name it: "aws", "aws-cn" …
 std::string_view AwsPartition(std::string_view region);
 
-// kBadArgument unless `region` can stand in a credential scope and in a host name.
+// Whether `region` can stand in a credential scope and in a host name.
+bool IsRegion(std::string_view region);
+// kBadArgument unless it does.
 void ValidateRegion(std::string_view region);
 
 // kBadArgument unless `bucket` is a name S3 takes, or took before 2018: 3 to 255 of letters, digits,

@@ -312,8 +312,8 @@ S3Request ListParts(std::string_view bucket, std::string_view key, std::string_v
 
 S3Request ListMultipartUploads(std::string_view bucket, std::string_view prefix,
                                std::string_view key_marker, std::string_view upload_id_marker) {
+  // Not URL-encoded: Ceph would encode the keys, but neither the markers, nor say so.
   S3Request request = SubresourceRequest("ListMultipartUploads", "GET", bucket, "uploads");
-  request.query.Add("encoding-type", "url");
   AddIfAny("prefix", prefix, &request.query);
   AddIfAny("key-marker", key_marker, &request.query);
   AddIfAny("upload-id-marker", upload_id_marker, &request.query);

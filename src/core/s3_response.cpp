@@ -104,8 +104,7 @@ Metadata MetadataOf(const HttpResponse& response) {
 class ListingTexts {
  public:
   explicit ListingTexts(const pugi::xml_node& root)
-      : ListingTexts(LowerCase(root.child_value("EncodingType")) == "url") {}
-  explicit ListingTexts(bool encoded) : encoded_(encoded) {}
+      : encoded_(LowerCase(root.child_value("EncodingType")) == "url") {}
 
   std::string Get(const pugi::xml_node& parent, const char* name) const {
     std::string text = XmlText(parent, name);
@@ -120,14 +119,6 @@ class ListingTexts {
  private:
   bool encoded_;
 };
-
-// Ceph RGW encodes the keys of uploads as it was asked to, but does not say so (nor does it encode the
-// markers): a key that was not encoded would hardly look as if it was.
-bool LooksEncoded(std::string_view text) {
-  return text.find('%') != std::string_view::npos && UriDecoded(text, /*plus_is_space=*/false) &&
-         text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~/%+*") ==
-             std::string_view::npos;
-}
 
 ListedObject ReadObject(const pugi::xml_node& element, const ListingTexts& texts) {
   ListedObject object;
@@ -231,8 +222,7 @@ UploadPage ParseUploadPage(std::string_view body) {
   UploadPage page;
   for (const pugi::xml_node& element : reply.root().children("Upload")) {
     ListedUpload upload;
-    const bool is_encoded = LooksEncoded(element.child_value("Key"));
-    upload.key = (is_encoded ? ListingTexts(true) : texts).Get(element, "Key");
+    upload.key = texts.Get(element, "Key");
     upload.upload_id = XmlText(element, "UploadId");
     upload.storage_class = XmlText(element, "StorageClass");
     upload.initiated = XmlTime(element, "Initiated");

@@ -31,8 +31,8 @@ struct WrittenObject {
 };
 // Of PutObject, UploadPart and DeleteObject: from the headers.
 WrittenObject ParseWrittenObject(const HttpResponse& response);
-// Of CopyObject and CompleteMultipartUpload: from the body, whose Error was looked for before. Its ETag may
-// be empty: Ceph RGW's is, where it completes an upload.
+// Of CopyObject and CompleteMultipartUpload: from the body, whose Error was looked for before. Ceph may
+// leave the ETag of a completed upload empty.
 WrittenObject ParseWrittenDocument(const HttpResponse& response);
 
 struct DeletedObject {

@@ -76,6 +76,16 @@ std::int64_t DefaultExpiry() {
 
 }  // namespace
 
+Conversion Convert(const char* bytes, std::size_t size, int from, int to) {
+  const int length = static_cast<int>(size);
+  const int capacity = static_cast<int>(Min(size * MAX_CONVERSION_GROWTH + 1, MaxAllocSize));
+  auto* text = static_cast<unsigned char*>(palloc(capacity));
+  const int converted = pg_do_encoding_conversion_buf(
+      FindDefaultConversionProc(from, to), from, to,
+      reinterpret_cast<unsigned char*>(const_cast<char*>(bytes)), length, text, capacity, true);
+  return {reinterpret_cast<char*>(text), static_cast<std::size_t>(converted)};
+}
+
 std::string_view ToUtf8(const char* bytes, std::size_t size) {
   const int encoding = GetDatabaseEncoding();
   const int length = static_cast<int>(size);
@@ -83,14 +93,10 @@ std::string_view ToUtf8(const char* bytes, std::size_t size) {
     return {pg_server_to_any(bytes, length, PG_UTF8), size};  // checked at most
   }
   // Not pg_server_to_any(): its 22P05 for characters that Unicode does not have is not in the contract.
-  const int capacity = static_cast<int>(Min(size * MAX_CONVERSION_GROWTH + 1, MaxAllocSize));
-  auto* utf8 = static_cast<unsigned char*>(palloc(capacity));
-  const int converted = pg_do_encoding_conversion_buf(
-      FindDefaultConversionProc(encoding, PG_UTF8), encoding, PG_UTF8,
-      reinterpret_cast<unsigned char*>(const_cast<char*>(bytes)), length, utf8, capacity, true);
-  if (converted < length) report_invalid_encoding(encoding, bytes + converted, length - converted);
-  const char* text = reinterpret_cast<char*>(utf8);
-  return {text, std::strlen(text)};
+  const Conversion utf8 = Convert(bytes, size, encoding, PG_UTF8);
+  const int done = static_cast<int>(utf8.converted);
+  if (done < length) report_invalid_encoding(encoding, bytes + done, length - done);
+  return {utf8.text, std::strlen(utf8.text)};
 }
 
 OptionalText ArgReader::Text() {

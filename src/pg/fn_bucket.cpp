@@ -135,6 +135,9 @@ NEON_S3_FUNCTION(neon_s3_delete_bucket_cors) { return Delete(fcinfo, Operation::
 NEON_S3_FUNCTION(neon_s3_put_bucket_policy) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
+  if (!JB_ROOT_IS_OBJECT(PG_GETARG_JSONB_P(0))) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("policy must be a JSON object")));
+  }
   const OptionalText policy = args.JsonText();
   return Send(Operation::kPutBucketPolicy, args, [&](std::string_view bucket) {
     return PutBucketConfig(bucket, "policy", std::string(*policy));

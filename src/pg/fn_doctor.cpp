@@ -37,6 +37,7 @@ class Doctor {
     CheckSecrets();
     const bool is_set_up = CheckSettings();
     if (CheckCredentials() && is_set_up && CheckConnection() && CheckBucket()) {
+      CheckRegion();
       CheckObjects();
       CheckCors();
     }
@@ -100,13 +101,13 @@ class Doctor {
 
   // Whatever S3 answers shows that it can be reached, and what time it has.
   bool CheckConnection() {
-    std::string date, region;
+    std::string date;
     const bool is_reached = Try("connection", [&]() -> std::string {
       S3Client& s3 = call_.Begin(MakeService(call_.target()), MakeLimits());
       try {
         const HttpResponse response = s3.Call(HeadBucket(call_.bucket()));
         date = response.Header("date");
-        region = response.Header("x-amz-bucket-region");
+        bucket_region_ = response.Header("x-amz-bucket-region");
         return "answers";
       } catch (const S3Error& error) {
         if (error.status() == 0) throw;
@@ -117,7 +118,6 @@ class Doctor {
     });
     if (!is_reached) return false;
     CheckClock(date);
-    CheckRegion(region);
     return true;
   }
 
@@ -129,11 +129,14 @@ class Doctor {
         "Synchronise this server's clock (NTP): S3 refuses requests that are 15 minutes off, and URLs expire by it.");
   }
 
-  void CheckRegion(const std::string& region) {
-    const std::string ours(MakeService(call_.target()).region);
-    if (region.empty()) return;
-    Add("region", region == ours, "the bucket is in " + region + ", requests are signed for " + ours,
-        "Set neon_s3.region, or the server's option region, to " + region + ".");
+  // Not every server says where a bucket is; then it takes our region.
+  void CheckRegion() {
+    const std::string ours = MakeService(call_.target()).region;
+    const std::string& theirs = bucket_region_;
+    Add("region", theirs.empty() || theirs == ours,
+        theirs.empty() ? "requests signed for " + ours + " are accepted"
+                       : "the bucket is in " + theirs + ", requests are signed for " + ours,
+        "Set neon_s3.region, or the server's option region, to " + theirs + ".");
   }
 
   bool CheckBucket() {
@@ -203,6 +206,7 @@ class Doctor {
 
   S3Call& call_;
   const std::string probe_key_;
+  std::string bucket_region_;
   std::optional<S3Error> bucket_error_;
   std::vector<Finding> findings_;
 };

@@ -156,9 +156,7 @@ void CompleteUpload(S3Call& call, const PutArgs& args, Upload* upload) {
     std::sort(upload->parts.begin(), upload->parts.end(), [](const CompletedPart& a, const CompletedPart& b) {
       return a.part_number < b.part_number;
     });
-    upload->written = Complete(s3, CompleteMultipartUpload(call.bucket(), *args.key, upload->upload_id,
-                                                           upload->parts, args.overwrite),
-                               call.bucket(), *args.key);
+    upload->written = Complete(s3, call.bucket(), *args.key, upload->upload_id, upload->parts, args.overwrite);
   });
 }
 

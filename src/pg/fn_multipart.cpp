@@ -38,8 +38,7 @@ NEON_S3_FUNCTION(neon_s3_complete_multipart_upload) {
   S3Call call(Operation::kCompleteMultipartUpload, key, target);
   call.Run([&](S3Client& s3) {
     ValidateObjectKey(*key);
-    written = &call.Keep(Complete(s3, CompleteMultipartUpload(call.bucket(), *key, *upload_id, ParsePartList(*parts)),
-                                  call.bucket(), *key));
+    written = &call.Keep(Complete(s3, call.bucket(), *key, *upload_id, ParsePartList(*parts), true));
   });
   const Datum row = WrittenRow(fcinfo, *written);
   call.Finish();

@@ -154,9 +154,13 @@ Datum WrittenRow(FunctionCallInfo fcinfo, const WrittenObject& written) {
   return row.Finish(fcinfo);
 }
 
-WrittenObject Complete(S3Client& s3, S3Request completion, std::string_view bucket, std::string_view key) {
-  WrittenObject written = ParseWrittenDocument(s3.Call(std::move(completion)));
-  if (written.etag.empty()) written.etag = ParseObjectInfo(s3.Call(HeadObject(bucket, key, written.version_id))).etag;
+WrittenObject Complete(S3Client& s3, std::string_view bucket, std::string_view key, std::string_view upload_id,
+                       const std::vector<CompletedPart>& parts, bool overwrite) {
+  WrittenObject written =
+      ParseWrittenDocument(s3.Call(CompleteMultipartUpload(bucket, key, upload_id, parts, overwrite)));
+  if (written.etag.empty()) {
+    written.etag = ParseObjectInfo(s3.Call(HeadObject(bucket, key, written.version_id))).etag;
+  }
   return written;
 }
 

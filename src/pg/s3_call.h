@@ -4,6 +4,7 @@
 #include <any>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "net/s3_client.h"
 #include "pg/activity.h"
@@ -64,8 +65,9 @@ class S3Call {
 // PostgreSQL's regime: the row (etag, version_id).
 Datum WrittenRow(FunctionCallInfo fcinfo, const WrittenObject& written);
 
-// C++'s regime: completes an upload of `key`. The ETag is asked for where the reply's is empty, as Ceph RGW's is.
-WrittenObject Complete(S3Client& s3, S3Request completion, std::string_view bucket, std::string_view key);
+// C++'s regime: completes a multipart upload.
+WrittenObject Complete(S3Client& s3, std::string_view bucket, std::string_view key, std::string_view upload_id,
+                       const std::vector<CompletedPart>& parts, bool overwrite);
 
 // C++'s regime: false where the answer is that there is no such thing.
 bool Exists(S3Client& s3, S3Request request);
