@@ -180,7 +180,7 @@ TEST_F(CredentialChainTest, GivesAllRequestsOfAProviderOneSecond) {
 }
 
 TEST_F(CredentialChainTest, NamesAllThatWerePassedOver) {
-  const ClosedPort closed;
+  const SilentPort closed(SilentPort::kClosed);
   environment_.Set("AWS_EC2_METADATA_SERVICE_ENDPOINT", closed.url());
   UseContainer("/nonsense");
   server_.Handle([](const ServedRequest&) { return ServedReply::Of(500, ""); });
