@@ -64,7 +64,7 @@ TEST(Presign, GivesTheUrlsOfTheVectors) {
     if (!IsS3(vector)) continue;
     SCOPED_TRACE(vector["name"]);
     const SortedUrl expected = Canonical(vector["expected_url"]);
-    const SortedUrl got = Canonical(std::string(PresignVector(vector, presigner).url));
+    const SortedUrl got = Canonical(PresignVector(vector, presigner).url());
     EXPECT_EQ(got.before_query, expected.before_query);
     EXPECT_EQ(got.query, expected.query);
     ++compared;
@@ -94,7 +94,7 @@ class PresignExample : public ::testing::Test {
 // https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 TEST_F(PresignExample, IsTheOneOfAwsDocumentationByteForByte) {
   const PresignedUrl signed_url = Sign();
-  EXPECT_EQ(signed_url.url,
+  EXPECT_EQ(signed_url.url(),
             "https://examplebucket.s3.amazonaws.com/test.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256"
             "&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request"
             "&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host"
@@ -118,7 +118,7 @@ TEST_F(PresignExample, HasBotocoresOrderOfParameters) {
   presigner_.query().Add("a b", "1");
   presigner_.query().Add("Z", "2");
   std::vector<std::string> names;
-  for (const auto& pair : test::DecodeQuery(std::string(Sign().url))) names.push_back(pair.first);
+  for (const auto& pair : test::DecodeQuery(Sign().url())) names.push_back(pair.first);
   EXPECT_EQ(names, (std::vector<std::string>{"Z", "a b", "versionId", "X-Amz-Algorithm",
                                              "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires",
                                              "X-Amz-SignedHeaders", "X-Amz-Security-Token",
@@ -126,12 +126,12 @@ TEST_F(PresignExample, HasBotocoresOrderOfParameters) {
 }
 
 TEST_F(PresignExample, AddressesTheBucketWithoutAKey) {
-  EXPECT_EQ(Sign(std::nullopt).url.substr(0, 40), "https://examplebucket.s3.amazonaws.com/?");
+  EXPECT_EQ(Sign(std::nullopt).url().substr(0, 40), "https://examplebucket.s3.amazonaws.com/?");
   address_ = {"http", "localhost:9000", "/base/bucket"};
-  EXPECT_EQ(Sign(std::nullopt).url.substr(0, 35), "http://localhost:9000/base/bucket?X");
+  EXPECT_EQ(Sign(std::nullopt).url().substr(0, 35), "http://localhost:9000/base/bucket?X");
   address_ = {"http", "bucket.localhost:9000", "/base/"};
-  EXPECT_EQ(Sign(std::nullopt).url.substr(0, 36), "http://bucket.localhost:9000/base/?X");
-  EXPECT_EQ(Sign("key").url.substr(0, 39), "http://bucket.localhost:9000/base/key?X");
+  EXPECT_EQ(Sign(std::nullopt).url().substr(0, 36), "http://bucket.localhost:9000/base/?X");
+  EXPECT_EQ(Sign("key").url().substr(0, 39), "http://bucket.localhost:9000/base/key?X");
 }
 
 TEST(ParseMethod, KnowsFiveInAnyCase) {
