@@ -118,99 +118,109 @@ void Presigner::Begin() {
   headers_.Clear();
 }
 
+bool Presigner::IsSameSigner(const PresignRequest& request, const Credentials& credentials) const {
+  if (!signing_key_ || signer_.signed_at != request.signed_at) return false;
+  if (request.signer != 0) return signer_.number == request.signer;
+  return signer_.host == request.address->host && signer_.scheme == request.address->scheme &&
+         signer_.region == request.region && signer_.access_key_id == credentials.access_key_id &&
+         signer_.secret_access_key == credentials.secret_access_key &&
+         signer_.session_token == credentials.session_token;
+}
+
+void Presigner::BuildSigner(const PresignRequest& request, const Credentials& credentials) {
+  signing_key_.reset();  // until all is done
+  kinds_.clear();
+  const UtcTime time(request.signed_at);
+  signer_.number = request.signer;
+  signer_.scheme = request.address->scheme;
+  signer_.host = request.address->host;
+  signer_.region = request.region;
+  signer_.access_key_id = credentials.access_key_id;
+  signer_.secret_access_key = credentials.secret_access_key;
+  signer_.session_token = credentials.session_token;
+  signer_.signed_at = request.signed_at;
+
+  origin_.assign(request.address->scheme).append("://").append(request.address->host);
+  scope_.clear();
+  AppendCredentialScope(time, request.region, kS3Service, &scope_);
+  string_to_sign_.clear();
+  AppendStringToSignHead(time, scope_, &string_to_sign_);
+  HmacSha256Key signing_key =
+      signing_keys_
+          .Get(sha256_, credentials.secret_access_key, time.date(), request.region, kS3Service)
+          .WithPrefix(string_to_sign_);
+  string_to_sign_.append(kHashDigits, '0');
+  signing_key_ = std::move(signing_key);
+}
+
+const Presigner::Kind& Presigner::FindKind(std::int64_t expires_in) {
+  for (const Kind& kind : kinds_) {
+    if (kind.expires_in == expires_in && kind.headers == headers_ && kind.query == query_) {
+      return kind;
+    }
+  }
+  if (kinds_.size() == kMaxKinds) kinds_.clear();
+  return BuildKind(expires_in);
+}
+
+const Presigner::Kind& Presigner::BuildKind(std::int64_t expires_in) {
+  Kind kind{expires_in, query_, headers_, "?", ""};
+  headers_.Add("host", signer_.host);
+  headers_.SortByName();
+  query_.SortByEncodedName();
+  AddSignatureParameters(expires_in);
+  query_.AppendTo(&kind.url_query);
+  kind.url_query.append("&X-Amz-Signature=");
+  query_.SortByEncodedName();
+  AppendCanonicalRequestTail(query_, headers_, kUnsignedPayload, &kind.canonical_tail);
+  return kinds_.emplace_back(std::move(kind));
+}
+
 // In botocore's order.
-void Presigner::AddSignatureParameters(const PresignRequest& request,
-                                       const Credentials& credentials, const UtcTime& time) {
+void Presigner::AddSignatureParameters(std::int64_t expires_in) {
   query_.Add("X-Amz-Algorithm", kAlgorithm);
-  scratch_.assign(credentials.access_key_id).append("/").append(common_.scope);
+  scratch_.assign(signer_.access_key_id).append("/").append(scope_);
   query_.Add("X-Amz-Credential", scratch_);
-  query_.Add("X-Amz-Date", time.timestamp());
+  query_.Add("X-Amz-Date", UtcTime(signer_.signed_at).timestamp());
   scratch_.clear();
-  AppendDecimal(request.expires_in, &scratch_);
+  AppendDecimal(expires_in, &scratch_);
   query_.Add("X-Amz-Expires", scratch_);
   scratch_.clear();
   headers_.AppendNames(&scratch_);
   query_.Add("X-Amz-SignedHeaders", scratch_);
-  if (!credentials.session_token.empty()) {
-    query_.Add("X-Amz-Security-Token", credentials.session_token);
+  if (!signer_.session_token.empty()) {
+    query_.Add("X-Amz-Security-Token", signer_.session_token);
   }
 }
 
-bool Presigner::IsCommon(const PresignRequest& request, const Credentials& credentials) const {
-  return common_.signing_key && input_.signed_at == request.signed_at &&
-         input_.expires_in == request.expires_in && IsSameSigner(request, credentials) &&
-         input_.query == query_ && input_.headers == headers_;
-}
-
-bool Presigner::IsSameSigner(const PresignRequest& request, const Credentials& credentials) const {
-  if (request.signer != 0) return input_.signer == request.signer;
-  return input_.host == request.address->host && input_.scheme == request.address->scheme &&
-         input_.region == request.region && input_.access_key_id == credentials.access_key_id &&
-         input_.secret_access_key == credentials.secret_access_key &&
-         input_.session_token == credentials.session_token;
-}
-
-void Presigner::BuildCommon(const PresignRequest& request, const Credentials& credentials) {
-  common_ = Common();  // with no signing key, until all is done
-  const UtcTime time(request.signed_at);
-  input_.signer = request.signer;
-  input_.scheme = request.address->scheme;
-  input_.host = request.address->host;
-  input_.region = request.region;
-  input_.access_key_id = credentials.access_key_id;
-  input_.secret_access_key = credentials.secret_access_key;
-  input_.session_token = credentials.session_token;
-  input_.expires_in = request.expires_in;
-  input_.signed_at = request.signed_at;
-  input_.query = query_;
-  input_.headers = headers_;
-
-  AppendCredentialScope(time, request.region, kS3Service, &common_.scope);
-  headers_.Add("host", request.address->host);
-  headers_.SortByName();
-  query_.SortByEncodedName();
-  AddSignatureParameters(request, credentials, time);
-  common_.origin.append(request.address->scheme).append("://").append(request.address->host);
-  common_.query.append("?");
-  query_.AppendTo(&common_.query);
-  common_.query.append("&X-Amz-Signature=");
-  query_.SortByEncodedName();
-  AppendCanonicalRequestTail(query_, headers_, kUnsignedPayload, &common_.canonical_tail);
-  AppendStringToSignHead(time, common_.scope, &common_.string_to_sign);
-  HmacSha256Key signing_key =
-      signing_keys_
-          .Get(sha256_, credentials.secret_access_key, time.date(), request.region, kS3Service)
-          .WithPrefix(common_.string_to_sign);
-  common_.string_to_sign.append(kHashDigits, '0');
-  common_.signing_key = std::move(signing_key);
-}
-
-char* Presigner::ReserveCanonicalRequest(const PresignRequest& request) {
-  const std::size_t size =
-      request.method.size() + 1 + MaxPathSize(request) + common_.canonical_tail.size();
+char* Presigner::ReserveCanonicalRequest(std::size_t size) {
   if (canonical_request_.size() < size) canonical_request_.resize(size);
   return canonical_request_.data();
 }
 
 PresignedUrl Presigner::Presign(const PresignRequest& request, const Credentials& credentials) {
-  if (!IsCommon(request, credentials)) BuildCommon(request, credentials);
+  if (!IsSameSigner(request, credentials)) BuildSigner(request, credentials);
+  const Kind& kind = FindKind(request.expires_in);
 
-  char* const start = ReserveCanonicalRequest(request);
+  char* const start = ReserveCanonicalRequest(request.method.size() + 1 + MaxPathSize(request) +
+                                              kind.canonical_tail.size());
   char* const path = Put("\n", Put(request.method, start));
   char* const tail = PutPath(*request.address, request.key, path);
-  const char* const end = Put(common_.canonical_tail, tail);
+  const char* const end = Put(kind.canonical_tail, tail);
   const std::string_view canonical_request(start, static_cast<std::size_t>(end - start));
 
   const Sha256Digest hash = sha256_.Digest(canonical_request);
-  std::string& string_to_sign = common_.string_to_sign;
-  char* const hash_text = string_to_sign.data() + string_to_sign.size() - kHashDigits;
+  char* const hash_text = string_to_sign_.data() + string_to_sign_.size() - kHashDigits;
   PutHex(hash.data(), hash.size(), hash_text);
-  const Sha256Digest signature = common_.signing_key->Sign({hash_text, kHashDigits});
+  const Sha256Digest signature = signing_key_->Sign({hash_text, kHashDigits});
   PutHex(signature.data(), signature.size(), signature_);
-  return {common_.origin,    {path, static_cast<std::size_t>(tail - path)},
-          common_.query,     {signature_, kHashDigits},
-          canonical_request, string_to_sign,
-          common_.scope};
+  return {origin_,
+          {path, static_cast<std::size_t>(tail - path)},
+          kind.url_query,
+          {signature_, kHashDigits},
+          canonical_request,
+          string_to_sign_,
+          scope_};
 }
 
 }  // namespace neon_s3

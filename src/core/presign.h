@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/endpoint.h"
 #include "core/sigv4.h"
@@ -59,8 +60,9 @@ struct PresignedUrl {
 // scheme://host/path of the object (or bucket), percent-encoded, without a query.
 void AppendObjectUrl(const Address& address, std::optional<std::string_view> key, std::string* out);
 
-// Signs one URL after the other. What consecutive URLs have in common, which is all but the method,
-// the path and the signature, is built once; most of a statement's URLs then cost their two hashes.
+// Signs one URL after the other. What URLs of one signer, second and kind have in common, which is
+// all but the method, the path and the signature, is built once; most of a statement's URLs then
+// cost their two hashes.
 class Presigner {
  public:
   // Empties query() and headers(), which are then to be filled for one Presign().
@@ -75,39 +77,46 @@ class Presigner {
   SigningKeyCache& signing_keys() { return signing_keys_; }
 
  private:
-  // What a Common was built from.
-  struct CommonInput {
-    std::string scheme, host, region, access_key_id;
-    SecretString secret_access_key, session_token;
-    std::int64_t expires_in = 0, signed_at = 0;
-    std::uint64_t signer = 0;
+  // Who signs for where, in one second.
+  struct Signer {
+    std::uint64_t number = 0;
+    std::string scheme, host, region;
+    SecretString access_key_id, secret_access_key, session_token;
+    std::int64_t signed_at = 0;
+  };
+  // One kind of URL: what was asked for, and the text that all of that kind share.
+  struct Kind {
+    std::int64_t expires_in;
     QueryParameters query;
     SignedHeaders headers;
-  };
-  struct Common {
-    std::string origin;
-    std::string query;
+    std::string url_query;       // as in PresignedUrl
     std::string canonical_tail;  // from the line break after the URI on
-    std::string scope;
-    std::string string_to_sign;                // ends in the hash of the last request
-    std::optional<HmacSha256Key> signing_key;  // prefixed with all but that; none: nothing is built
   };
 
   static constexpr std::size_t kHashDigits = 64;
+  static constexpr std::size_t kMaxKinds = 8;
 
-  bool IsCommon(const PresignRequest& request, const Credentials& credentials) const;
   bool IsSameSigner(const PresignRequest& request, const Credentials& credentials) const;
-  char* ReserveCanonicalRequest(const PresignRequest& request);
-  void BuildCommon(const PresignRequest& request, const Credentials& credentials);
-  void AddSignatureParameters(const PresignRequest& request, const Credentials& credentials,
-                              const UtcTime& time);
+  void BuildSigner(const PresignRequest& request, const Credentials& credentials);
+  // Of query_ and headers_.
+  const Kind& FindKind(std::int64_t expires_in);
+  const Kind& BuildKind(std::int64_t expires_in);
+  void AddSignatureParameters(std::int64_t expires_in);
+  char* ReserveCanonicalRequest(std::size_t size);
 
   Sha256 sha256_;
   SigningKeyCache signing_keys_;
   QueryParameters query_;
   SignedHeaders headers_;
-  CommonInput input_;
-  Common common_;
+
+  // The last signer; what it needs for every URL; and the kinds it signed.
+  Signer signer_;
+  std::string origin_, scope_;
+  std::string string_to_sign_;  // ends in the hash of the last request
+  std::optional<HmacSha256Key>
+      signing_key_;  // prefixed with all but that; none: there is no signer
+  std::vector<Kind> kinds_;
+
   std::string canonical_request_;  // as large as the largest so far
   char signature_[kHashDigits];
   std::string scratch_;

@@ -42,7 +42,8 @@ class ByteSet {
 
  private:
   // Without a branch for each: most texts are members from end to end.
-  bool HasAll4(const char* c) const { return Has(c[0]) & Has(c[1]) & Has(c[2]) & Has(c[3]); }
+  bool HasAll4(const char* c) const { return (Bit(c[0]) & Bit(c[1]) & Bit(c[2]) & Bit(c[3])) != 0; }
+  unsigned Bit(char c) const { return Has(c); }
 
   bool is_[256];
 };

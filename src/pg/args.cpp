@@ -34,7 +34,8 @@ std::string_view JsonText(const JsonbValue& value) {
 }
 
 [[noreturn]] void RefuseExpiry(Interval* interval, const char* reason, const char* hint) {
-  const char* text = DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(interval)));
+  const char* text =
+      DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(interval)));
   ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                   errmsg("expires_in \"%s\" %s", text, reason), errhint("%s", hint)));
   pg_unreachable();
@@ -52,7 +53,8 @@ std::int64_t CheckedExpiry(Interval* interval) {
     RefuseExpiry(interval, "is out of range", "A presigned URL is good for 1 second to 7 days.");
   }
   if (micros % USECS_PER_SEC != 0) {
-    RefuseExpiry(interval, "has a fraction of a second", "Signature Version 4 counts in whole seconds.");
+    RefuseExpiry(interval, "has a fraction of a second",
+                 "Signature Version 4 counts in whole seconds.");
   }
   const auto seconds = static_cast<std::int64_t>(micros / USECS_PER_SEC);
   if (seconds > CurrentSettings().max_expires_in && !superuser()) {
@@ -80,7 +82,8 @@ std::string_view ToUtf8(const char* bytes, std::size_t size) {
   if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII) {
     return {pg_server_to_any(bytes, length, PG_UTF8), size};  // checked at most
   }
-  // Not pg_server_to_any(): its 22P05 for characters that Unicode does not have is not in the contract.
+  // Not pg_server_to_any(): its 22P05 for characters that Unicode does not have is not in the
+  // contract.
   const int capacity = static_cast<int>(Min(size * MAX_CONVERSION_GROWTH + 1, MaxAllocSize));
   auto* utf8 = static_cast<unsigned char*>(palloc(capacity));
   const int converted = pg_do_encoding_conversion_buf(
@@ -92,16 +95,17 @@ std::string_view ToUtf8(const char* bytes, std::size_t size) {
 }
 
 OptionalText ArgReader::Text() {
-  const int n = Next();
-  if (fcinfo_->args[n].isnull) return std::nullopt;
-  const text* value = DatumGetTextPP(fcinfo_->args[n].value);
-  return ToUtf8(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+  const OptionalText text = Bytes();
+  if (!text) return std::nullopt;
+  return ToUtf8(text->data(), text->size());
 }
+
+OptionalText ArgReader::ServerText() { return Bytes(); }
 
 OptionalText ArgReader::Bytes() {
   const int n = Next();
   if (fcinfo_->args[n].isnull) return std::nullopt;
-  const bytea* value = DatumGetByteaPP(fcinfo_->args[n].value);
+  const auto* value = DatumGetByteaPP(fcinfo_->args[n].value);
   return std::string_view(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
 }
 

@@ -33,8 +33,8 @@ struct FieldArgs {
   const FieldArg* end() const { return fields + count; }
 };
 
-// Reads a function's arguments from first to last. Texts are UTF-8, converted where the database has
-// another encoding (22021 where that can't be), and live in the call's memory.
+// Reads a function's arguments from first to last. Texts are UTF-8, converted where the database
+// has another encoding (22021 where that can't be), and live in the call's memory.
 class ArgReader {
  public:
   explicit ArgReader(FunctionCallInfo fcinfo) : fcinfo_(fcinfo) {}
@@ -48,12 +48,14 @@ class ArgReader {
   FieldArgs Fields(const char* name);
   // Null where the argument is.
   Jsonb* Json();
-  // Seconds: the argument, else neon_s3.expires_in; 22023 unless whole, and within 1 second, 7 days and
-  // (without superuser) neon_s3.max_expires_in.
+  // Seconds: the argument, else neon_s3.expires_in; 22023 unless whole, and within 1 second, 7 days
+  // and (without superuser) neon_s3.max_expires_in.
   std::int64_t ExpiresIn();
   // The argument, else the time of day. 22023 for infinity.
   TimestampTz SignedAt();
-  // A name in the server's encoding, for the catalogs. Null where the argument is.
+  // In the server's encoding, for the catalogs.
+  OptionalText ServerText();
+  // The same, ending in a NUL. Null where the argument is.
   const char* Name();
 
  private:

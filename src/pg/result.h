@@ -1,10 +1,11 @@
-// SQL results. PostgreSQL's regime: everything here may raise an ERROR. Texts come in UTF-8 and go out
-// in the server's encoding.
+// SQL results. PostgreSQL's regime: everything here may raise an ERROR. Texts come in UTF-8 and go
+// out in the server's encoding.
 #pragma once
 
 #include <cstdint>
 #include <string_view>
 
+#include "core/presign.h"
 #include "pg/pg.h"
 
 extern "C" {
@@ -14,6 +15,8 @@ extern "C" {
 namespace neon_s3 {
 
 Datum TextDatum(std::string_view utf8);
+// Always ASCII, so the same in every encoding.
+Datum UrlDatum(const PresignedUrl& url);
 
 // The row of a function that returns one.
 Datum RowDatum(FunctionCallInfo fcinfo, Datum* values, bool* nulls);
