@@ -15,7 +15,8 @@ struct SortedUrl {
   std::vector<std::pair<std::string, std::string>> query;
 };
 
-// Host in lower case, without the default port; the path's bytes as they are; parameters in any order.
+// Host in lower case, without the default port; the path's bytes as they are; parameters in any
+// order.
 SortedUrl Canonical(const std::string& url) {
   SortedUrl sorted{url.substr(0, url.find('?')), test::DecodeQuery(url)};
   const std::string default_port = url.compare(0, 5, "https") == 0 ? ":443/" : ":80/";
@@ -132,6 +133,60 @@ TEST_F(PresignExample, AddressesTheBucketWithoutAKey) {
   address_ = {"http", "bucket.localhost:9000", "/base/"};
   EXPECT_EQ(Sign(std::nullopt).url().substr(0, 36), "http://bucket.localhost:9000/base/?X");
   EXPECT_EQ(Sign("key").url().substr(0, 39), "http://bucket.localhost:9000/base/key?X");
+}
+
+// What is built once must not show: every URL is that of a presigner that has signed nothing yet.
+TEST(Presigner, SignsInAnyOrderAsIfForTheFirstTime) {
+  const Address addresses[] = {{"https", "a.example.com", ""},
+                               {"http", "b.example.com", "/base/b"}};
+  const Credentials credentials[] = {
+      {"ID", "secret", ""}, {"ID", "other", ""}, {"ID", "other", "token"}};
+  const char* types[] = {"", "image/png", "text/plain"};
+  Presigner kept;
+  std::uint32_t random = 1;
+  const auto choose = [&random](std::uint32_t count) {
+    random = random * 1664525u + 1013904223u;
+    return (random >> 16) % count;
+  };
+  for (int i = 0; i < 5000; ++i) {
+    const std::uint32_t signer = choose(2) * 3 + choose(3);
+    const char* const type = types[choose(3)];
+    const bool has_version = choose(2) != 0;
+    PresignRequest request;
+    request.method = choose(2) ? "GET" : "PUT";
+    request.address = &addresses[signer / 3];
+    request.region = "r";
+    request.key = std::string_view("a\xc3\xa4/b c.txt").substr(0, 1 + choose(11));
+    request.expires_in = 1 + choose(2);
+    request.signed_at =
+        1369353599 + choose(2);  // the last second of one day, the first of the next
+    const auto sign = [&](Presigner& presigner, std::uint64_t number) {
+      request.signer = number;
+      presigner.Begin();
+      if (*type != '\0') AddSignedHeader("Content-Type", type, &presigner.headers());
+      if (has_version) AddQueryParameter("versionId", "v", &presigner.query());
+      const PresignedUrl url = presigner.Presign(request, credentials[signer % 3]);
+      return url.url() + "|" + std::string(url.canonical_request) + "|" +
+             std::string(url.string_to_sign) + "|" + std::string(url.credential_scope);
+    };
+    Presigner fresh;
+    // Some callers have numbers for their signers, and some have none.
+    ASSERT_EQ(sign(kept, choose(2) ? signer + 1 : 0), sign(fresh, 0)) << i;
+  }
+}
+
+TEST(Presigner, KeepsNoMoreThanAFewKinds) {
+  const Address address{"https", "a.example.com", ""};
+  Presigner kept;
+  PresignRequest request{"GET", &address, "r", "k", 1, 1369353600, 0};
+  for (request.expires_in = 1; request.expires_in < 100; ++request.expires_in) {
+    kept.Begin();
+    const std::string url = kept.Presign(request, {"ID", "secret", ""}).url();
+    EXPECT_NE(url.find("X-Amz-Expires=" + std::to_string(request.expires_in) + "&"),
+              std::string::npos);
+    Presigner fresh;
+    EXPECT_EQ(url, fresh.Presign(request, {"ID", "secret", ""}).url());
+  }
 }
 
 TEST(ParseMethod, KnowsFiveInAnyCase) {
