@@ -17,10 +17,10 @@ constexpr const char* kS3Namespace = "http://s3.amazonaws.com/doc/2006-03-01/";
 // At least the attributes of `text`: quotes after an equals sign.
 std::size_t CountAttributes(std::string_view text) {
   std::size_t count = 0;
-  bool after_equals = false;
-  for (const char c : text) {
-    if (after_equals && (c == '"' || c == '\'')) ++count;
-    after_equals = c == '=' || (after_equals && (c == ' ' || c == '\t' || c == '\r' || c == '\n'));
+  for (std::size_t at = 0; (at = text.find('=', at)) != std::string_view::npos;) {
+    at = text.find_first_not_of(" \t\r\n", at + 1);
+    if (at == std::string_view::npos) break;
+    if (text[at] == '"' || text[at] == '\'') ++count;
   }
   return count;
 }

@@ -26,9 +26,9 @@ RequestArgs ReadRequest(ArgReader& args) {
   return request;
 }
 
-Datum UrlDatum(const SignedUrl& url) {
+Datum WarnedUrlDatum(const SignedUrl& url) {
   WarnIfClamped(url.validity);
-  return TextDatum(url.presigned.url);
+  return UrlDatum(url.presigned);
 }
 
 // s3_presign_get, _head and _delete; only the first has download_as.
@@ -52,7 +52,7 @@ Datum PresignExisting(FunctionCallInfo fcinfo, std::string_view method, bool has
     if (version_id) AddQueryParameter("versionId", *version_id, &query);
     url = SignRequest(state, {method, key, &request.target, expires_in, request.signed_at});
   });
-  return UrlDatum(url);
+  return WarnedUrlDatum(url);
 }
 
 void AddPart(std::string_view upload_id, std::int32_t part_number, QueryParameters* query) {
@@ -119,7 +119,7 @@ NEON_S3_FUNCTION(neon_s3_presign_put) {
     }
     url = SignRequest(state, {"PUT", key, &request.target, expires_in, request.signed_at});
   });
-  return UrlDatum(url);
+  return WarnedUrlDatum(url);
 }
 
 NEON_S3_FUNCTION(neon_s3_presign_upload_part) {
@@ -138,20 +138,20 @@ NEON_S3_FUNCTION(neon_s3_presign_upload_part) {
     AddPart(*upload_id, part_number, &state.presigner().query());
     url = SignRequest(state, {"PUT", key, &request.target, expires_in, request.signed_at});
   });
-  return UrlDatum(url);
+  return WarnedUrlDatum(url);
 }
 
 NEON_S3_FUNCTION(neon_s3_presign) {
   SignedUrl url;
   if (!PresignAny(fcinfo, &url)) PG_RETURN_NULL();
-  return TextDatum(url.presigned.url);
+  return UrlDatum(url.presigned);
 }
 
 NEON_S3_FUNCTION(neon_s3_presign_explain) {
   SignedUrl url;
   if (!PresignAny(fcinfo, &url)) PG_RETURN_NULL();
   const PresignedUrl& presigned = url.presigned;
-  Datum values[] = {TextDatum(presigned.url), TextDatum(presigned.canonical_request),
+  Datum values[] = {UrlDatum(presigned), TextDatum(presigned.canonical_request),
                     TextDatum(presigned.string_to_sign), TextDatum(presigned.credential_scope),
                     TextDatum(presigned.signature)};
   bool nulls[lengthof(values)] = {};
