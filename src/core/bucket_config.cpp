@@ -304,7 +304,7 @@ std::string BucketConfigToXml(BucketConfig config, std::string_view json) {
 
 std::string BucketConfigToJson(BucketConfig config, std::string_view xml) {
   const Layout layout = LayoutOf(config);
-  const XmlReply reply(xml, {layout.root});
+  const XmlReply reply(xml, {layout.root, "BlockPublicAccessBlockConfiguration"});  // Ceph's name for it
   const Json value = ReadMembers(reply.root(), layout.shape);
   return (layout.rules != nullptr ? value[layout.rules] : value).dump();
 }

@@ -312,8 +312,8 @@ S3Request ListParts(std::string_view bucket, std::string_view key, std::string_v
 
 S3Request ListMultipartUploads(std::string_view bucket, std::string_view prefix,
                                std::string_view key_marker, std::string_view upload_id_marker) {
+  // Not URL-encoded: Ceph would encode the keys, but neither the markers, nor say so.
   S3Request request = SubresourceRequest("ListMultipartUploads", "GET", bucket, "uploads");
-  request.query.Add("encoding-type", "url");
   AddIfAny("prefix", prefix, &request.query);
   AddIfAny("key-marker", key_marker, &request.query);
   AddIfAny("upload-id-marker", upload_id_marker, &request.query);
@@ -357,6 +357,14 @@ S3Request GetBucketConfig(std::string_view bucket, std::string_view subresource)
 S3Request DeleteBucketConfig(std::string_view bucket, std::string_view subresource) {
   const Subresource& known = FindSubresource(subresource);
   return SubresourceRequest(known.remove, "DELETE", bucket, known.name);
+}
+
+S3Request PreflightObject(std::string_view bucket, std::string_view key, std::string_view origin,
+                          std::string_view method) {
+  S3Request request = NewRequest("Preflight", "OPTIONS", bucket, key);
+  AddHeader("origin", origin, &request);
+  AddHeader("access-control-request-method", method, &request);
+  return request;
 }
 
 }  // namespace neon_s3

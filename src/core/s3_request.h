@@ -110,4 +110,9 @@ S3Request PutBucketConfig(std::string_view bucket, std::string_view subresource,
 S3Request GetBucketConfig(std::string_view bucket, std::string_view subresource);
 S3Request DeleteBucketConfig(std::string_view bucket, std::string_view subresource);
 
+// What a browser asks before it sends a request of that method from a page of `origin` (CORS).
+// https://fetch.spec.whatwg.org/#cors-preflight-fetch
+S3Request PreflightObject(std::string_view bucket, std::string_view key, std::string_view origin,
+                          std::string_view method);
+
 }  // namespace neon_s3

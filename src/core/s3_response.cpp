@@ -160,7 +160,7 @@ WrittenObject ParseWrittenObject(const HttpResponse& response) {
 WrittenObject ParseWrittenDocument(const HttpResponse& response) {
   const XmlReply reply(response.body, {"CopyObjectResult", "CompleteMultipartUploadResult"});
   WrittenObject object{XmlETag(reply.root()), HeaderText(response, "x-amz-version-id")};
-  if (object.etag.empty()) RaiseMalformedReply("It has no ETag.");
+  if (!reply.root().child("ETag")) RaiseMalformedReply("It has no ETag.");
   return object;
 }
 

@@ -31,7 +31,8 @@ struct WrittenObject {
 };
 // Of PutObject, UploadPart and DeleteObject: from the headers.
 WrittenObject ParseWrittenObject(const HttpResponse& response);
-// Of CopyObject and CompleteMultipartUpload: from the body, whose Error was looked for before.
+// Of CopyObject and CompleteMultipartUpload: from the body, whose Error was looked for before. Ceph may
+// leave the ETag of a completed upload empty.
 WrittenObject ParseWrittenDocument(const HttpResponse& response);
 
 struct DeletedObject {
@@ -97,17 +98,20 @@ std::optional<S3ErrorReply> ParseS3Error(std::string_view body);
 class S3Error : public Error {
  public:
   S3Error(ErrorCode error_code, int http_status, std::string s3_code, const std::string& message,
-          std::string hint, std::string detail)
+          std::string hint, std::string detail, std::string date = {})
       : Error(error_code, message, std::move(hint), std::move(detail)),
         status_(http_status),
-        s3_code_(std::move(s3_code)) {}
+        s3_code_(std::move(s3_code)),
+        date_(std::move(date)) {}
 
   int status() const noexcept { return status_; }
   const std::string& s3_code() const noexcept { return s3_code_; }  // AWS's, or empty
+  const std::string& date() const noexcept { return date_; }        // the reply's header, or empty
 
  private:
   int status_;
   std::string s3_code_;
+  std::string date_;
 };
 
 // The error for `reply` to `request`: kNoCredentials for refused credentials (InvalidAccessKeyId,

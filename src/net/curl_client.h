@@ -1,42 +1,93 @@
-// HTTP over libcurl: one request at a time, within limits. C++'s regime.
+// HTTP over libcurl: several requests at once, each within its limits. C++'s regime.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 
+#include "core/error.h"
 #include "core/http_message.h"
 #include "net/monotonic.h"
 
 namespace neon_s3 {
 
+// How often a request asks whether it was cancelled.
+constexpr std::chrono::milliseconds kPollInterval{50};
+
 struct HttpLimits {
   MonotonicTime deadline;  // of the whole request
   std::chrono::milliseconds connect_timeout{10000};
-  std::size_t max_body_size;  // of the response
+  std::size_t max_body_size;             // of the response
+  std::size_t max_error_size = 1 << 20;  // of one that is no 2xx, where that is less
+  bool (*cancelled)() = nullptr;         // Perform()'s, asked every 50 ms
+
   // Link-local and metadata addresses (metadata_address.h) are refused unless the request is meant
   // for one: a name that somebody chose may resolve to any address.
   bool may_reach_metadata = false;
-  bool (*cancelled)() = nullptr;  // asked every 50 ms
+  // http:// to other addresses than loopback.
+  bool may_be_plain = true;
+  const char* ca_file = nullptr;  // PEM; none: the system's
+
+  // The connection is left to later requests, and one that was left is used: the next request may
+  // be hours away, and under another policy. HTTP/2 where a TLS server has it.
+  bool keep_connection = false;
+  // A kept connection may turn out to be closed once the request was sent, and libcurl sends it
+  // again then. Where that is not harmless, the request has a connection of its own.
+  bool may_repeat = true;
 };
 
+// A request that is done: the response, whatever its status, or an error.
+struct HttpReply {
+  std::size_t id;
+  HttpResponse response;
+  std::optional<Error> error;
+};
+
+// Bytes of bodies.
+struct HttpTraffic {
+  std::int64_t sent = 0, received = 0;
+};
+
+// libcurl starts with the first request in the process. (It keeps copies of what it sends and
+// receives in buffers of its own, which are not wiped.)
 class HttpClient {
  public:
-  HttpClient();
+  // As many connections are kept at most.
+  explicit HttpClient(long max_kept_connections = 16);
   ~HttpClient();
 
   // The response, whatever its status; its headers take 64 KiB at most. Redirects are not followed,
-  // and proxies not used. libcurl starts with the first call in the process. (It keeps copies of
-  // what it sends and receives in buffers of its own, which are not wiped.)
+  // and proxies not used. Not while other requests are under way.
   //
   // kConnect, kConnectionLost (broke or timed out), kMalformedReply, kTooLarge, kCancelled;
   // kNotPermitted for an address that may not be reached; kBadArgument for a URL or header that
   // can't be sent.
   HttpResponse Perform(const HttpRequest& request, const HttpLimits& limits);
 
+  // The same for several: kBadArgument is thrown here, other errors come with the reply. The
+  // request's body stays where it is until then.
+  void Start(std::size_t id, const HttpRequest& request, const HttpLimits& limits);
+  std::size_t running() const;
+  // A request that is done; or nothing, after everything was moved on and `longest` has passed or
+  // something happened.
+  std::optional<HttpReply> Step(std::chrono::milliseconds longest);
+
+  // Ends what is under way; connections that are idle stay.
+  void Drop();
+  // Closes them too.
+  void Disconnect();
+
+  // Since the client was made, with what is under way.
+  HttpTraffic traffic() const;
+
  private:
-  struct Multi;
-  std::unique_ptr<Multi> multi_;
+  struct State;
+  State& Started();
+
+  const long max_kept_connections_;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace neon_s3

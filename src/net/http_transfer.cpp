@@ -1,0 +1,348 @@
+#include "net/http_transfer.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <iterator>
+#include <new>
+#include <utility>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/text.h"
+#include "net/loopback.h"
+#include "net/metadata_address.h"
+
+namespace neon_s3 {
+namespace {
+
+constexpr std::size_t kMaxHeadersSize = 64 << 10;
+constexpr std::size_t kExpectFrom = 1 << 20;
+constexpr std::size_t kLargeBody = 64 << 10;
+constexpr long kBufferSize = 512 << 10;
+constexpr unsigned kPeerTimeoutMs = 20000;
+
+void AddHeaderLine(std::string_view line, std::vector<HttpHeader>* headers) {
+  while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.remove_suffix(1);
+  const std::size_t colon = line.find(':');
+  if (colon == std::string_view::npos) return;
+  const std::string_view after = line.substr(colon + 1);
+  const std::size_t start = std::min(after.find_first_not_of(" \t"), after.size());
+  headers->push_back({std::string(line.substr(0, colon)), SecretString(after.substr(start))});
+}
+
+// Printable ASCII of a text that may quote the other side, a certificate say.
+std::string Legible(std::string_view text) {
+  std::string legible(text);
+  for (char& c : legible) {
+    if (c < ' ' || c > '~') c = '?';
+  }
+  return legible;
+}
+
+// What libcurl's codes mean here. Every other one is a connection that broke.
+struct Meaning {
+  CURLcode curl_code;
+  ErrorCode code;
+};
+constexpr Meaning kMeanings[] = {
+    {CURLE_COULDNT_RESOLVE_HOST, ErrorCode::kConnect},
+    {CURLE_COULDNT_CONNECT, ErrorCode::kConnect},
+    {CURLE_SSL_CONNECT_ERROR, ErrorCode::kConnect},
+    {CURLE_PEER_FAILED_VERIFICATION, ErrorCode::kConnect},
+    {CURLE_SSL_CERTPROBLEM, ErrorCode::kConnect},
+    {CURLE_SSL_CIPHER, ErrorCode::kConnect},
+    {CURLE_SSL_CACERT_BADFILE, ErrorCode::kConnect},
+    {CURLE_SSL_ISSUER_ERROR, ErrorCode::kConnect},
+    {CURLE_WEIRD_SERVER_REPLY, ErrorCode::kMalformedReply},
+    {CURLE_UNSUPPORTED_PROTOCOL, ErrorCode::kMalformedReply},  // HTTP/0.9
+    {CURLE_URL_MALFORMAT, ErrorCode::kBadArgument},
+};
+
+ErrorCode MeaningOf(CURLcode curl_code) {
+  const auto known =
+      std::find_if(std::begin(kMeanings), std::end(kMeanings),
+                   [&](const Meaning& meaning) { return meaning.curl_code == curl_code; });
+  return known == std::end(kMeanings) ? ErrorCode::kConnectionLost : known->code;
+}
+
+[[noreturn]] void Raise(ErrorCode code, const std::string& host, const std::string& detail) {
+  const char* message = code == ErrorCode::kConnect          ? "could not connect to "
+                        : code == ErrorCode::kMalformedReply ? "malformed reply from "
+                        : code == ErrorCode::kBadArgument    ? "invalid URL for "
+                                                             : "lost connection to ";
+  throw Error(code, message + host, "", detail);
+}
+
+}  // namespace
+
+std::string QuotedHost(std::string_view url) {
+  const std::size_t scheme_end = url.find("://");
+  if (scheme_end != std::string_view::npos) url.remove_prefix(scheme_end + 3);
+  return "\"" + Legible(url.substr(0, url.find_first_of("/?#"))) + "\"";
+}
+
+HttpTransfer::HttpTransfer(OpenSockets* sockets) : sockets_(sockets), easy_(curl_easy_init()) {
+  if (!easy_) throw std::bad_alloc();
+}
+
+void HttpTransfer::Prepare(std::size_t id, const HttpRequest& request, const HttpLimits& limits) {
+  id_ = id;
+  limits_ = limits;
+  host_ = QuotedHost(request.url);
+  SetPolicy();
+  SetConnection(request);
+  SetRequest(request);
+  SetHeaders(request);
+  SetCallbacks();
+}
+
+HttpTransfer* HttpTransfer::Of(CURL* easy) {
+  char* transfer = nullptr;
+  curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
+  return reinterpret_cast<HttpTransfer*>(transfer);
+}
+
+HttpReply HttpTransfer::Finish(CURLcode code) {
+  HttpReply reply{id_, {}, std::nullopt};
+  try {
+    CheckResult(code);
+    long status = 0;
+    curl_easy_getinfo(easy(), CURLINFO_RESPONSE_CODE, &status);
+    reception_.response.status = static_cast<int>(status);
+    reply.response = std::move(reception_.response);
+  } catch (const Error& error) {
+    reply.error = error;
+  }
+  return reply;
+}
+
+HttpTraffic HttpTransfer::traffic() const {
+  curl_off_t sent = 0, received = 0;
+  curl_easy_getinfo(easy(), CURLINFO_SIZE_UPLOAD_T, &sent);
+  curl_easy_getinfo(easy(), CURLINFO_SIZE_DOWNLOAD_T, &received);
+  return {sent, received};
+}
+
+void HttpTransfer::Clear() {
+  curl_easy_reset(easy());
+  reception_ = Reception();
+  lines_ = nullptr;
+}
+
+template <typename Value>
+void HttpTransfer::Set(CURLoption option, Value value) {
+  const CURLcode code = curl_easy_setopt(easy(), option, value);
+  if (code == CURLE_OUT_OF_MEMORY) throw std::bad_alloc();
+  if (code != CURLE_OK)
+    throw Error(ErrorCode::kSystem, "libcurl lacks an option", "", curl_easy_strerror(code));
+}
+
+void HttpTransfer::SetPolicy() {
+  Set(CURLOPT_PRIVATE, this);
+  Set(CURLOPT_NOSIGNAL, 1L);
+  Set(CURLOPT_PROXY, "");
+  Set(CURLOPT_FOLLOWLOCATION, 0L);
+  Set(CURLOPT_PATH_AS_IS, 1L);
+  Set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+  Set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  Set(CURLOPT_SSL_VERIFYPEER, 1L);
+  Set(CURLOPT_SSL_VERIFYHOST, 2L);
+  if (limits_.ca_file != nullptr) Set(CURLOPT_CAINFO, limits_.ca_file);
+#if LIBCURL_VERSION_NUM >= 0x075500
+  Set(CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+  Set(CURLOPT_PROTOCOLS, static_cast<long>(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+#if LIBCURL_VERSION_NUM >= 0x075700
+  // Else a cancelled request waits for its resolver thread.
+  Set(CURLOPT_QUICK_EXIT, 1L);
+#endif
+}
+
+void HttpTransfer::SetConnection(const HttpRequest& request) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(limits_.deadline - MonotonicNow());
+  Set(CURLOPT_TIMEOUT_MS, static_cast<long>(std::max<std::int64_t>(left.count(), 1)));
+  Set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(limits_.connect_timeout.count()));
+  Set(CURLOPT_TCP_NODELAY, 1L);
+  if (!limits_.keep_connection) {
+    Set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+    Set(CURLOPT_FORBID_REUSE, 1L);
+    return;
+  }
+  Set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
+  if (StartsWith(request.url, "https:")) Set(CURLOPT_PIPEWAIT, 1L);
+  if (!limits_.may_repeat) Set(CURLOPT_FRESH_CONNECT, 1L);
+  // A way to the server that was lost without a word.
+  Set(CURLOPT_TCP_KEEPALIVE, 1L);
+  Set(CURLOPT_TCP_KEEPIDLE, 10L);
+  Set(CURLOPT_TCP_KEEPINTVL, 5L);
+  Set(CURLOPT_BUFFERSIZE, kBufferSize);
+  if (request.body.size() > kLargeBody) Set(CURLOPT_UPLOAD_BUFFERSIZE, kBufferSize);
+}
+
+void HttpTransfer::SetRequest(const HttpRequest& request) {
+  is_plain_ = StartsWith(request.url, "http://");
+  if (!is_plain_ && !StartsWith(request.url, "https://")) Raise(ErrorCode::kBadArgument, host_, "");
+  Set(CURLOPT_URL, request.url.c_str());
+  const bool has_body =
+      !request.body.empty() || request.method == "POST" || request.method == "PUT";
+  if (request.method == "HEAD") {
+    Set(CURLOPT_NOBODY, 1L);
+  } else if (has_body) {
+    Set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+    Set(CURLOPT_POSTFIELDS, request.body.empty() ? "" : request.body.data());  // not copied
+  }
+  Set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
+}
+
+void HttpTransfer::SetHeaders(const HttpRequest& request) {
+  lines_ = std::make_unique<HeaderLines>();
+  bool has_type = false;
+  for (const HttpHeader& header : request.headers) {
+    lines_->Add(header);
+    has_type = has_type || LowerCase(header.name) == "content-type";
+  }
+  if (!has_type) lines_->Suppress("Content-Type");
+  // From there on libcurl waits for the server to agree before it sends the body.
+  if (!limits_.keep_connection || request.body.size() < kExpectFrom) lines_->Suppress("Expect");
+  Set(CURLOPT_HTTPHEADER, lines_->get());
+  Set(CURLOPT_USERAGENT, "neon_s3");
+}
+
+void HttpTransfer::SetCallbacks() {
+  reception_ = Reception();
+  error_text_[0] = '\0';
+  Set(CURLOPT_ERRORBUFFER, error_text_);
+  Set(CURLOPT_WRITEFUNCTION, OnBody);
+  Set(CURLOPT_WRITEDATA, this);
+  Set(CURLOPT_HEADERFUNCTION, OnHeader);
+  Set(CURLOPT_HEADERDATA, this);
+  Set(CURLOPT_OPENSOCKETFUNCTION, OnOpenSocket);
+  Set(CURLOPT_OPENSOCKETDATA, this);
+  Set(CURLOPT_CLOSESOCKETFUNCTION, OnCloseSocket);
+  Set(CURLOPT_CLOSESOCKETDATA, sockets_);
+}
+
+template <typename Body>
+std::size_t HttpTransfer::Receive(std::size_t size, const Body& body) noexcept {
+  try {
+    if (!reception_.too_large) body();
+  } catch (...) {
+    reception_.out_of_memory = true;
+  }
+  return reception_.too_large || reception_.out_of_memory ? 0 : size;
+}
+
+void HttpTransfer::EndHeaders() {
+  long local_port = 0;
+  curl_off_t announced = -1;
+  curl_easy_getinfo(easy(), CURLINFO_LOCAL_PORT, &local_port);
+  curl_easy_getinfo(easy(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
+  if (announced != 0 && limits_.keep_connection) sockets_->AcknowledgeNow(local_port);
+}
+
+// Memory for all of it at once: growing would copy what is there.
+void HttpTransfer::BeginBody() {
+  long status = 0;
+  curl_off_t announced = -1;
+  curl_easy_getinfo(easy(), CURLINFO_RESPONSE_CODE, &status);
+  curl_easy_getinfo(easy(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
+  const bool succeeded = status / 100 == 2;
+  reception_.has_body = true;
+  reception_.max_body_size =
+      succeeded ? limits_.max_body_size : std::min(limits_.max_body_size, limits_.max_error_size);
+  const std::size_t size = announced < 0 ? 0 : static_cast<std::size_t>(announced);
+  reception_.too_large = size > reception_.max_body_size;
+  if (!reception_.too_large) reception_.response.body.reserve(size);
+}
+
+std::size_t HttpTransfer::OnBody(char* data, std::size_t, std::size_t size, void* context) {
+  auto* transfer = static_cast<HttpTransfer*>(context);
+  return transfer->Receive(size, [&] {
+    Reception& reception = transfer->reception_;
+    SecretString& body = reception.response.body;
+    if (!reception.has_body) transfer->BeginBody();
+    reception.too_large = reception.too_large || size > reception.max_body_size - body.size();
+    if (!reception.too_large) body.append(data, size);
+  });
+}
+
+std::size_t HttpTransfer::OnHeader(char* data, std::size_t, std::size_t size, void* context) {
+  auto* transfer = static_cast<HttpTransfer*>(context);
+  return transfer->Receive(size, [&] {
+    Reception& reception = transfer->reception_;
+    reception.headers_size += size;
+    reception.too_large = reception.headers_size > kMaxHeadersSize;
+    if (reception.too_large) return;
+    // An interim response came before this one, or one to an Expect that libcurl takes back.
+    if (StartsWith({data, size}, "HTTP/")) reception.response = HttpResponse();
+    AddHeaderLine({data, size}, &reception.response.headers);
+    if (size <= 2) transfer->EndHeaders();
+  });
+}
+
+const char* HttpTransfer::WhyRefused(const sockaddr& address) const {
+  if (!limits_.may_reach_metadata && IsMetadataAddress(address)) {
+    return "It is at a link-local or metadata address.";
+  }
+  if (is_plain_ && !limits_.may_be_plain && !IsLoopbackAddress(address)) {
+    return "It would be reached without TLS.";
+  }
+  return nullptr;
+}
+
+curl_socket_t HttpTransfer::OnOpenSocket(void* context, curlsocktype, curl_sockaddr* address) {
+  auto* transfer = static_cast<HttpTransfer*>(context);
+  if (const char* refusal = transfer->WhyRefused(address->addr)) {
+    transfer->reception_.refusal = refusal;
+    return CURL_SOCKET_BAD;
+  }
+  const int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  if (fd < 0) return CURL_SOCKET_BAD;
+  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &kPeerTimeoutMs, sizeof kPeerTimeoutMs);
+  transfer->sockets_->Add(fd);
+  return fd;
+}
+
+int HttpTransfer::OnCloseSocket(void* context, curl_socket_t fd) {
+  static_cast<OpenSockets*>(context)->Remove(fd);
+  return close(fd);
+}
+
+void HttpTransfer::RaiseTimeout() const {
+  curl_off_t connected = 0;
+  curl_easy_getinfo(easy(), CURLINFO_PRETRANSFER_TIME_T, &connected);
+  if (connected == 0) Raise(ErrorCode::kConnect, host_, "The time limit was reached.");
+  throw Error(ErrorCode::kConnectionLost, "request to " + host_ + " timed out");
+}
+
+void HttpTransfer::RaiseRefusal() const {
+  const bool lacks_tls = is_plain_ && !limits_.may_be_plain;
+  throw Error(ErrorCode::kNotPermitted, "connection to " + host_ + " is not permitted",
+              lacks_tls ? "Use https, or allow it with neon_s3.allow_http." : "",
+              reception_.refusal);
+}
+
+// libcurl calls a header line of more than 100 KiB out of memory, too.
+bool HttpTransfer::IsHeaderTooLong(CURLcode code) const {
+  if (code != CURLE_OUT_OF_MEMORY || reception_.has_body) return false;
+  void* volatile memory = std::malloc(2 * kMaxHeadersSize);
+  std::free(memory);
+  return memory != nullptr;
+}
+
+void HttpTransfer::CheckResult(CURLcode code) const {
+  if (code == CURLE_OK) return;
+  if (reception_.too_large || IsHeaderTooLong(code)) {
+    throw Error(ErrorCode::kTooLarge, "response from " + host_ + " is larger than the limit");
+  }
+  if (code == CURLE_OUT_OF_MEMORY || reception_.out_of_memory) throw std::bad_alloc();
+  if (code == CURLE_OPERATION_TIMEDOUT) RaiseTimeout();
+  if (reception_.refusal != nullptr && code == CURLE_COULDNT_CONNECT) RaiseRefusal();
+  Raise(MeaningOf(code), host_, Legible(*error_text_ ? error_text_ : curl_easy_strerror(code)));
+}
+
+}  // namespace neon_s3

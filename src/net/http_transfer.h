@@ -1,0 +1,90 @@
+// One request of HttpClient's, in libcurl's terms.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <curl/curl.h>
+
+#include "net/curl_client.h"
+#include "net/header_lines.h"
+#include "net/open_sockets.h"
+
+namespace neon_s3 {
+
+// "host:port" of a URL in quotation marks, for messages.
+std::string QuotedHost(std::string_view url);
+
+class HttpTransfer {
+ public:
+  // The sockets outlive the connections, which outlive the transfer.
+  explicit HttpTransfer(OpenSockets* sockets);
+  HttpTransfer(const HttpTransfer&) = delete;
+
+  // kBadArgument for what can't be sent. The body stays where it is.
+  void Prepare(std::size_t id, const HttpRequest& request, const HttpLimits& limits);
+
+  CURL* easy() const { return easy_.get(); }
+  static HttpTransfer* Of(CURL* easy);
+
+  // Once libcurl is done with it.
+  HttpReply Finish(CURLcode code);
+  HttpTraffic traffic() const;
+
+  // Forgets the request. What was kept of TLS stays.
+  void Clear();
+  bool may_serve_again() const { return limits_.keep_connection; }
+
+ private:
+  // What the callbacks leave behind. They run inside of libcurl, so they throw nothing: they note
+  // what is wrong and end the transfer.
+  struct Reception {
+    HttpResponse response;
+    std::size_t headers_size = 0;
+    std::size_t max_body_size = 0;
+    bool has_body = false;
+    bool too_large = false;
+    bool out_of_memory = false;
+    const char* refusal = nullptr;  // why an address was refused
+  };
+  struct EasyDeleter {
+    void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+  };
+
+  template <typename Value>
+  void Set(CURLoption option, Value value);
+  void SetPolicy();
+  void SetConnection(const HttpRequest& request);
+  void SetRequest(const HttpRequest& request);
+  void SetHeaders(const HttpRequest& request);
+  void SetCallbacks();
+
+  static std::size_t OnBody(char* data, std::size_t, std::size_t size, void* context);
+  static std::size_t OnHeader(char* data, std::size_t, std::size_t size, void* context);
+  static curl_socket_t OnOpenSocket(void* context, curlsocktype, curl_sockaddr* address);
+  static int OnCloseSocket(void* context, curl_socket_t fd);
+  template <typename Body>
+  std::size_t Receive(std::size_t size, const Body& body) noexcept;
+  void EndHeaders();
+  void BeginBody();
+  const char* WhyRefused(const sockaddr& address) const;
+
+  void CheckResult(CURLcode code) const;
+  [[noreturn]] void RaiseTimeout() const;
+  [[noreturn]] void RaiseRefusal() const;
+  bool IsHeaderTooLong(CURLcode code) const;
+
+  OpenSockets* const sockets_;
+  std::size_t id_ = 0;
+  HttpLimits limits_;
+  bool is_plain_ = false;
+  std::string host_;
+  Reception reception_;
+  std::unique_ptr<HeaderLines> lines_;
+  char error_text_[CURL_ERROR_SIZE];
+  std::unique_ptr<CURL, EasyDeleter> easy_;  // goes first: it refers to the others
+};
+
+}  // namespace neon_s3
