@@ -207,9 +207,315 @@ END;
 COMMENT ON FUNCTION s3_save_metadata(text, text, text) IS
 'Inserts an uploaded file''s row into the files table (neon_s3.files_table, found along the search_path) with the caller''s rights, and returns it. Where the table has columns content_type and size, they are filled with what s3_presign_upload signed for the key in this session.';
 
+-- ---------------------------------------------------------------- objects
+
+CREATE FUNCTION s3_put_object(
+  key text, body bytea, content_type text DEFAULT NULL, metadata jsonb DEFAULT NULL, overwrite boolean DEFAULT true, bucket text DEFAULT NULL, server text DEFAULT NULL,
+  OUT etag text, OUT version_id text)
+AS 'MODULE_PATHNAME', 'neon_s3_put_object' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
+
+COMMENT ON FUNCTION s3_put_object(text, bytea, text, jsonb, boolean, text, text) IS
+'Writes an object. metadata: an object of strings, stored as x-amz-meta-*. overwrite => false: only where there is no such object (38000 where there is). The object is there whatever becomes of the transaction. NULL for a NULL key or body.';
+
+CREATE FUNCTION s3_get_object(
+  key text, range_start bigint DEFAULT NULL, range_length bigint DEFAULT NULL, version_id text DEFAULT NULL, bucket text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS bytea
+AS 'MODULE_PATHNAME', 'neon_s3_get_object' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000;
+
+COMMENT ON FUNCTION s3_get_object(text, bigint, bigint, text, text, text) IS
+'Reads an object, or range_length bytes of it from range_start (0 is the first byte) on. P0002 where there is none; 54000 where it is larger than neon_s3.max_response_size: s3_get_large_object has no such limit. NULL for a NULL key.';
+
+CREATE FUNCTION s3_put_large_object(
+  key text, lo oid, content_type text DEFAULT NULL, metadata jsonb DEFAULT NULL, overwrite boolean DEFAULT true, bucket text DEFAULT NULL, server text DEFAULT NULL,
+  OUT etag text, OUT version_id text)
+AS 'MODULE_PATHNAME', 'neon_s3_put_large_object' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
+
+COMMENT ON FUNCTION s3_put_large_object(text, oid, text, jsonb, boolean, text, text) IS
+'Writes the content of a large object as an object, more than 8 MiB as a multipart upload of several parts at once: memory stays bounded. NULL for a NULL key or lo.';
+
+CREATE FUNCTION s3_get_large_object(
+  key text, lo oid DEFAULT NULL, version_id text DEFAULT NULL, bucket text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS oid
+AS 'MODULE_PATHNAME', 'neon_s3_get_large_object' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
+
+COMMENT ON FUNCTION s3_get_large_object(text, oid, text, text, text) IS
+'Reads an object into a large object, whose content it replaces; by default into a new one. In ranges of 8 MiB, several at once: memory stays bounded. Gives the large object''s OID. P0002 where there is no such object. NULL for a NULL key.';
+
+CREATE FUNCTION s3_head_object(
+  key text, version_id text DEFAULT NULL, bucket text DEFAULT NULL, server text DEFAULT NULL,
+  OUT key text, OUT size bigint, OUT etag text, OUT content_type text, OUT last_modified timestamptz, OUT version_id text, OUT storage_class text, OUT metadata jsonb)
+AS 'MODULE_PATHNAME', 'neon_s3_head_object' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000;
+
+COMMENT ON FUNCTION s3_head_object(text, text, text, text) IS
+'What S3 knows of an object; etag without its quotes, metadata without x-amz-meta-. P0002 where there is none. NULL for a NULL key.';
+
+CREATE FUNCTION s3_object_exists(
+  key text, bucket text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'neon_s3_object_exists' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000;
+
+COMMENT ON FUNCTION s3_object_exists(text, text, text) IS
+'Whether there is such an object. NULL for a NULL key.';
+
+CREATE FUNCTION s3_copy_object(
+  source_key text, key text, source_bucket text DEFAULT NULL, bucket text DEFAULT NULL, server text DEFAULT NULL,
+  OUT etag text, OUT version_id text)
+AS 'MODULE_PATHNAME', 'neon_s3_copy_object' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
+
+COMMENT ON FUNCTION s3_copy_object(text, text, text, text, text) IS
+'Copies an object of up to 5 GiB, with its metadata, within the server: from source_bucket, by default the same bucket. P0002 where there is none. NULL for a NULL key.';
+
+CREATE FUNCTION s3_delete_object(
+  key text, version_id text DEFAULT NULL, bucket text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME', 'neon_s3_delete_object' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
+
+COMMENT ON FUNCTION s3_delete_object(text, text, text, text) IS
+'Deletes an object, or one version of it; in a versioned bucket without version_id it only gets a delete marker. There need not be one. It is gone whatever becomes of the transaction.';
+
+CREATE FUNCTION s3_delete_objects(
+  keys text[], bucket text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS TABLE (key text, deleted boolean, code text, message text)
+AS 'MODULE_PATHNAME', 'neon_s3_delete_objects' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000 ROWS 1000;
+
+COMMENT ON FUNCTION s3_delete_objects(text[], text, text) IS
+'Deletes many objects, up to 1000 a request and several requests at once: one row for each key, in the order of keys. What S3 refuses for one key is told in its row.';
+
+CREATE FUNCTION s3_head_objects(
+  keys text[], bucket text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS TABLE (key text, found boolean, size bigint, etag text, content_type text, last_modified timestamptz, error text)
+AS 'MODULE_PATHNAME', 'neon_s3_head_objects' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000 ROWS 1000;
+
+COMMENT ON FUNCTION s3_head_objects(text[], text, text) IS
+'What S3 knows of many objects, asked several at once: one row for each key, in the order of keys. error: what went wrong for this key alone.';
+
+CREATE FUNCTION s3_list_objects(
+  prefix text DEFAULT '', delimiter text DEFAULT NULL, start_after text DEFAULT NULL, max_keys bigint DEFAULT NULL, bucket text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS TABLE (key text, size bigint, etag text, last_modified timestamptz, storage_class text, is_prefix boolean)
+AS 'MODULE_PATHNAME', 'neon_s3_list_objects' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000 ROWS 1000;
+
+COMMENT ON FUNCTION s3_list_objects(text, text, text, bigint, text, text) IS
+'The objects whose keys start with prefix and come after start_after, by the bytes of their keys; max_keys of them at most. With a delimiter, keys that have it after the prefix are rolled up into one row each, is_prefix. Page by page, in bounded memory.';
+
+-- ---------------------------------------------------------------- multipart uploads
+
+CREATE FUNCTION s3_create_multipart_upload(
+  key text, content_type text DEFAULT NULL, metadata jsonb DEFAULT NULL, bucket text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS text
+AS 'MODULE_PATHNAME', 'neon_s3_create_multipart_upload' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
+
+COMMENT ON FUNCTION s3_create_multipart_upload(text, text, jsonb, text, text) IS
+'Begins a multipart upload and gives its upload id. Clients upload the parts with URLs of s3_presign_upload_part. NULL for a NULL key.';
+
+CREATE FUNCTION s3_complete_multipart_upload(
+  key text, upload_id text, parts jsonb, bucket text DEFAULT NULL, server text DEFAULT NULL,
+  OUT etag text, OUT version_id text)
+AS 'MODULE_PATHNAME', 'neon_s3_complete_multipart_upload' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
+
+COMMENT ON FUNCTION s3_complete_multipart_upload(text, text, jsonb, text, text) IS
+'Makes an object of the parts that were uploaded: [{"part_number": 1, "etag": "..."}, ...], with the ETag headers that came back with them. NULL for a NULL argument of these.';
+
+CREATE FUNCTION s3_abort_multipart_upload(
+  key text, upload_id text, bucket text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME', 'neon_s3_abort_multipart_upload' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
+
+COMMENT ON FUNCTION s3_abort_multipart_upload(text, text, text, text) IS
+'Gives a multipart upload up, and its parts. P0002 where there is none.';
+
+CREATE FUNCTION s3_list_parts(
+  key text, upload_id text, bucket text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS TABLE (part_number integer, size bigint, etag text, last_modified timestamptz)
+AS 'MODULE_PATHNAME', 'neon_s3_list_parts' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000 ROWS 100;
+
+COMMENT ON FUNCTION s3_list_parts(text, text, text, text) IS
+'The parts of a multipart upload that have been uploaded, by number.';
+
+CREATE FUNCTION s3_list_multipart_uploads(
+  prefix text DEFAULT '', bucket text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS TABLE (key text, upload_id text, initiated timestamptz, storage_class text)
+AS 'MODULE_PATHNAME', 'neon_s3_list_multipart_uploads' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000 ROWS 100;
+
+COMMENT ON FUNCTION s3_list_multipart_uploads(text, text, text) IS
+'The multipart uploads under way, of keys that start with prefix.';
+
+-- ---------------------------------------------------------------- buckets
+
+CREATE FUNCTION s3_create_bucket(
+  bucket text, server text DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME', 'neon_s3_create_bucket' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
+
+COMMENT ON FUNCTION s3_create_bucket(text, text) IS
+'Creates a bucket in the region that is set.';
+
+CREATE FUNCTION s3_delete_bucket(
+  bucket text, server text DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME', 'neon_s3_delete_bucket' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
+
+COMMENT ON FUNCTION s3_delete_bucket(text, text) IS
+'Deletes a bucket, which must be empty. P0002 where there is none.';
+
+CREATE FUNCTION s3_bucket_exists(
+  bucket text, server text DEFAULT NULL)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'neon_s3_bucket_exists' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000;
+
+COMMENT ON FUNCTION s3_bucket_exists(text, text) IS
+'Whether there is such a bucket, be it yours or somebody else''s. NULL for a NULL bucket.';
+
+CREATE FUNCTION s3_list_buckets(
+  server text DEFAULT NULL)
+RETURNS TABLE (bucket text, created_at timestamptz)
+AS 'MODULE_PATHNAME', 'neon_s3_list_buckets' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000 ROWS 100;
+
+COMMENT ON FUNCTION s3_list_buckets(text) IS
+'The buckets of the credentials'' owner.';
+
+CREATE FUNCTION s3_put_bucket_cors(
+  rules jsonb, bucket text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME', 'neon_s3_put_bucket_cors' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
+
+COMMENT ON FUNCTION s3_put_bucket_cors(jsonb, text, text) IS
+'Sets the CORS rules that let browsers use presigned URLs, in AWS''s JSON: an array of AllowedOrigins, AllowedMethods, AllowedHeaders, ExposeHeaders, MaxAgeSeconds. Replaces those there were.';
+
+CREATE FUNCTION s3_get_bucket_cors(
+  bucket text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'neon_s3_get_bucket_cors' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000;
+
+COMMENT ON FUNCTION s3_get_bucket_cors(text, text) IS
+'The CORS rules, as s3_put_bucket_cors takes them; NULL where there are none.';
+
+CREATE FUNCTION s3_delete_bucket_cors(
+  bucket text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME', 'neon_s3_delete_bucket_cors' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
+
+COMMENT ON FUNCTION s3_delete_bucket_cors(text, text) IS
+'Removes the CORS rules.';
+
+CREATE FUNCTION s3_put_bucket_policy(
+  policy jsonb, bucket text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME', 'neon_s3_put_bucket_policy' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
+
+COMMENT ON FUNCTION s3_put_bucket_policy(jsonb, text, text) IS
+'Sets the bucket''s policy, in AWS''s JSON. Replaces the one there was.';
+
+CREATE FUNCTION s3_get_bucket_policy(
+  bucket text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'neon_s3_get_bucket_policy' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000;
+
+COMMENT ON FUNCTION s3_get_bucket_policy(text, text) IS
+'The bucket''s policy; NULL where there is none.';
+
+CREATE FUNCTION s3_delete_bucket_policy(
+  bucket text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME', 'neon_s3_delete_bucket_policy' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
+
+COMMENT ON FUNCTION s3_delete_bucket_policy(text, text) IS
+'Removes the bucket''s policy.';
+
+CREATE FUNCTION s3_put_public_access_block(
+  block boolean, bucket text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME', 'neon_s3_put_public_access_block' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
+
+COMMENT ON FUNCTION s3_put_public_access_block(boolean, text, text) IS
+'Blocks or allows public access to the bucket, whatever its policy and ACLs say: all four of S3''s switches.';
+
+CREATE FUNCTION s3_get_public_access_block(
+  bucket text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'neon_s3_get_public_access_block' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000;
+
+COMMENT ON FUNCTION s3_get_public_access_block(text, text) IS
+'The four switches of the public access block; NULL where none is set.';
+
+CREATE FUNCTION s3_put_bucket_lifecycle(
+  rules jsonb, bucket text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME', 'neon_s3_put_bucket_lifecycle' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
+
+COMMENT ON FUNCTION s3_put_bucket_lifecycle(jsonb, text, text) IS
+'Sets the lifecycle rules, in AWS''s JSON: an array of ID, Status, Filter, Expiration, AbortIncompleteMultipartUpload and so on. Replaces those there were.';
+
+CREATE FUNCTION s3_get_bucket_lifecycle(
+  bucket text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'neon_s3_get_bucket_lifecycle' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000;
+
+COMMENT ON FUNCTION s3_get_bucket_lifecycle(text, text) IS
+'The lifecycle rules, as s3_put_bucket_lifecycle takes them; NULL where there are none.';
+
+CREATE FUNCTION s3_setup_bucket(
+  bucket text, allowed_origins text[] DEFAULT NULL, public_read boolean DEFAULT false, server text DEFAULT NULL)
+RETURNS TABLE (step text, done boolean, detail text)
+AS 'MODULE_PATHNAME', 'neon_s3_setup_bucket' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000 ROWS 5;
+
+COMMENT ON FUNCTION s3_setup_bucket(text, text[], boolean, text) IS
+'Makes a bucket ready for presigned URLs: creates it where it does not exist; lets browsers from allowed_origins use it (CORS); blocks public access, or with public_read lets everybody read its objects. Tells each step; may be repeated.';
+
+CREATE FUNCTION s3_doctor(
+  bucket text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS TABLE (check_name text, ok boolean, detail text, hint text)
+AS 'MODULE_PATHNAME', 'neon_s3_doctor' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000 ROWS 11;
+
+COMMENT ON FUNCTION s3_doctor(text, text) IS
+'Tries the set-up out: settings, credentials, connection, clock, region, bucket, writing, reading and deleting a probe object, CORS. ok is NULL for what could not be tried. Never an error for what it finds.';
+
+-- ---------------------------------------------------------------- activity
+
+CREATE FUNCTION s3_stat_get_progress(
+  OUT pid integer, OUT operation text, OUT key text, OUT items_done bigint, OUT items_total bigint,
+  OUT bytes_done bigint, OUT bytes_total bigint, OUT started_at timestamptz)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'neon_s3_progress' LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10;
+
+COMMENT ON FUNCTION s3_stat_get_progress() IS
+'The rows of s3_progress.';
+
+CREATE VIEW s3_progress AS
+  SELECT p.pid, p.operation, p.key, p.items_done, p.items_total, p.bytes_done, p.bytes_total, p.started_at
+    FROM s3_stat_get_progress() AS p;
+
+COMMENT ON VIEW s3_progress IS
+'What the sessions are doing with S3 now; NULL: not known. Sessions of roles whose privileges one does not have show only their pid, as in pg_stat_activity.';
+
+CREATE FUNCTION s3_stat_get_operations(
+  OUT operation text, OUT calls bigint, OUT errors bigint, OUT requests bigint, OUT retries bigint,
+  OUT bytes_sent bigint, OUT bytes_received bigint, OUT total_time double precision, OUT presigned_urls bigint)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'neon_s3_stats' LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 40;
+
+COMMENT ON FUNCTION s3_stat_get_operations() IS
+'The rows of s3_stats.';
+
+CREATE VIEW s3_stats AS
+  SELECT o.operation, o.calls, o.errors, o.requests, o.retries, o.bytes_sent, o.bytes_received, o.total_time,
+         o.presigned_urls
+    FROM s3_stat_get_operations() AS o;
+
+COMMENT ON VIEW s3_stats IS
+'What all sessions together have done since the server started or s3_stats_reset(), by function: calls, those that failed, requests to S3 and their repetitions, bytes of bodies, milliseconds; for functions that presign, the URLs (those that failed are not counted).';
+
+CREATE FUNCTION s3_stats_reset()
+RETURNS void
+AS 'MODULE_PATHNAME', 'neon_s3_stats_reset' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION s3_stats_reset() IS
+'Sets the numbers of s3_stats to zero.';
+
+GRANT SELECT ON s3_progress, s3_stats TO PUBLIC;
+
 -- ---------------------------------------------------------------- who may
 
--- Whoever signs acts with the server's credentials.
+-- Whoever signs or asks S3 acts with the server's credentials.
 REVOKE EXECUTE ON FUNCTION
   s3_presign_get(text, interval, text, text, text, text, jsonb, jsonb, timestamptz),
   s3_presign_put(text, text, interval, bigint, bytea, boolean, text, text, jsonb, jsonb, timestamptz),
@@ -219,5 +525,38 @@ REVOKE EXECUTE ON FUNCTION
   s3_presign_explain(text, text, interval, text, text, jsonb, jsonb, timestamptz),
   s3_presign_upload_part(text, text, integer, interval, text, text, jsonb, jsonb, timestamptz),
   s3_presign_post(text, interval, text, bigint, bigint, jsonb, jsonb, text, text, timestamptz),
-  s3_presign_upload(text, text, interval, text, bigint, bytea, boolean, text, text)
+  s3_presign_upload(text, text, interval, text, bigint, bytea, boolean, text, text),
+  s3_put_object(text, bytea, text, jsonb, boolean, text, text),
+  s3_get_object(text, bigint, bigint, text, text, text),
+  s3_put_large_object(text, oid, text, jsonb, boolean, text, text),
+  s3_get_large_object(text, oid, text, text, text),
+  s3_head_object(text, text, text, text),
+  s3_object_exists(text, text, text),
+  s3_copy_object(text, text, text, text, text),
+  s3_delete_object(text, text, text, text),
+  s3_delete_objects(text[], text, text),
+  s3_head_objects(text[], text, text),
+  s3_list_objects(text, text, text, bigint, text, text),
+  s3_create_multipart_upload(text, text, jsonb, text, text),
+  s3_complete_multipart_upload(text, text, jsonb, text, text),
+  s3_abort_multipart_upload(text, text, text, text),
+  s3_list_parts(text, text, text, text),
+  s3_list_multipart_uploads(text, text, text),
+  s3_create_bucket(text, text),
+  s3_delete_bucket(text, text),
+  s3_bucket_exists(text, text),
+  s3_list_buckets(text),
+  s3_put_bucket_cors(jsonb, text, text),
+  s3_get_bucket_cors(text, text),
+  s3_delete_bucket_cors(text, text),
+  s3_put_bucket_policy(jsonb, text, text),
+  s3_get_bucket_policy(text, text),
+  s3_delete_bucket_policy(text, text),
+  s3_put_public_access_block(boolean, text, text),
+  s3_get_public_access_block(text, text),
+  s3_put_bucket_lifecycle(jsonb, text, text),
+  s3_get_bucket_lifecycle(text, text),
+  s3_setup_bucket(text, text[], boolean, text),
+  s3_doctor(text, text),
+  s3_stats_reset()
 FROM PUBLIC;

@@ -11,14 +11,26 @@ namespace {
 struct Partition {
   std::string_view region_prefix;
   std::string_view dns_suffix;
+  std::string_view name;
 };
 
 // AWS's partitions, as its SDKs know them; the first prefix that fits wins, the last is plain "aws".
 constexpr Partition kPartitions[] = {
-    {"cn-", "amazonaws.com.cn"},   {"us-isob-", "sc2s.sgov.gov"},  {"us-isof-", "csp.hci.ic.gov"},
-    {"us-iso-", "c2s.ic.gov"},     {"eu-isoe-", "cloud.adc-e.uk"}, {"eusc-", "amazonaws.eu"},
-    {"us-gov-", "amazonaws.com"},  {"", "amazonaws.com"},
+    {"cn-", "amazonaws.com.cn", "aws-cn"},
+    {"us-isob-", "sc2s.sgov.gov", "aws-iso-b"},
+    {"us-isof-", "csp.hci.ic.gov", "aws-iso-f"},
+    {"us-iso-", "c2s.ic.gov", "aws-iso"},
+    {"eu-isoe-", "cloud.adc-e.uk", "aws-iso-e"},
+    {"eusc-", "amazonaws.eu", "aws-eusc"},
+    {"us-gov-", "amazonaws.com", "aws-us-gov"},
+    {"", "amazonaws.com", "aws"},
 };
+
+const Partition& PartitionOf(std::string_view region) {
+  return *std::find_if(
+      std::begin(kPartitions), std::end(kPartitions),
+      [region](const Partition& partition) { return StartsWith(region, partition.region_prefix); });
+}
 
 bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
@@ -83,22 +95,23 @@ AddressingStyle ParseAddressingStyle(std::string_view name) {
               "Use auto, virtual or path.");
 }
 
+std::string_view AwsPartition(std::string_view region) { return PartitionOf(region).name; }
+
 Endpoint AwsEndpoint(std::string_view region, std::string_view service) {
-  const auto partition =
-      std::find_if(std::begin(kPartitions), std::end(kPartitions), [region](const Partition& candidate) {
-        return StartsWith(region, candidate.region_prefix);
-      });
   Endpoint endpoint;
   endpoint.scheme = "https";
-  endpoint.host.append(service).append(".").append(region).append(".").append(partition->dns_suffix);
+  endpoint.host.append(service).append(".").append(region).append(".").append(PartitionOf(region).dns_suffix);
   return endpoint;
 }
 
+bool IsRegion(std::string_view region) {
+  return !region.empty() && region.size() <= 63 && IsAlnum(region.front()) &&
+         std::all_of(region.begin(), region.end(),
+                     [](char c) { return IsAlnum(c) || c == '-' || c == '_'; });
+}
+
 void ValidateRegion(std::string_view region) {
-  const bool valid = !region.empty() && region.size() <= 63 && IsAlnum(region.front()) &&
-                     std::all_of(region.begin(), region.end(),
-                                 [](char c) { return IsAlnum(c) || c == '-' || c == '_'; });
-  if (valid) return;
+  if (IsRegion(region)) return;
   throw Error(ErrorCode::kBadArgument, "invalid region \"" + std::string(region) + "\"",
               "A region looks like \"eu-central-1\"; many other providers take \"us-east-1\" or \"auto\".");
 }

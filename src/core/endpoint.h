@@ -30,7 +30,12 @@ struct Endpoint {
 // aws-us-gov, the isolated ones): https://s3.eu-central-1.amazonaws.com.
 Endpoint AwsEndpoint(std::string_view region, std::string_view service = "s3");
 
-// kBadArgument unless `region` can stand in a credential scope and in a host name.
+// The partition that `region` is in, as ARNs name it: "aws", "aws-cn" …
+std::string_view AwsPartition(std::string_view region);
+
+// Whether `region` can stand in a credential scope and in a host name.
+bool IsRegion(std::string_view region);
+// kBadArgument unless it does.
 void ValidateRegion(std::string_view region);
 
 // kBadArgument unless `bucket` is a name S3 takes, or took before 2018: 3 to 255 of letters, digits,

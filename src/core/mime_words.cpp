@@ -51,14 +51,16 @@ struct Word {
 
 std::optional<Word> ReadWord(std::string_view text) {
   if (!StartsWith(text, "=?")) return std::nullopt;
-  const std::size_t charset = text.find('?', 2);
-  if (charset == std::string_view::npos) return std::nullopt;
-  const std::size_t encoding = text.find('?', charset + 1);
-  if (encoding == std::string_view::npos) return std::nullopt;
-  const std::size_t end = text.find("?=", encoding + 1);
-  if (end == std::string_view::npos) return std::nullopt;
+  // The three parts have neither spaces nor question marks, so that each search is a short one.
+  std::size_t ends[3], start = 2;
+  for (std::size_t& end : ends) {
+    end = text.find_first_of("? ", start);
+    if (end == std::string_view::npos || text[end] == ' ') return std::nullopt;
+    start = end + 1;
+  }
+  const auto [charset, encoding, end] = ends;
+  if (text.substr(end, 2) != "?=") return std::nullopt;
   const std::string_view content = text.substr(encoding + 1, end - encoding - 1);
-  if (content.find_first_of(" ?") != std::string_view::npos) return std::nullopt;
   auto decoded = DecodeText(text.substr(2, charset - 2),
                             text.substr(charset + 1, encoding - charset - 1), content);
   if (!decoded) return std::nullopt;
@@ -69,11 +71,10 @@ std::optional<Word> ReadWord(std::string_view text) {
 
 std::string DecodeMimeWords(std::string_view value) {
   std::string out;
-  std::string_view spaces;  // between words they don't count
   bool after_word = false;
   for (std::size_t i = 0; i < value.size();) {
     const std::size_t text = std::min(value.find_first_not_of(' ', i), value.size());
-    spaces = value.substr(i, text - i);
+    const std::string_view spaces = value.substr(i, text - i);  // between words they don't count
     const std::optional<Word> word = ReadWord(value.substr(text));
     if (!(word && after_word)) out.append(spaces);
     after_word = word.has_value();
@@ -83,7 +84,7 @@ std::string DecodeMimeWords(std::string_view value) {
       continue;
     }
     // Up to what may be the next word.
-    const std::size_t next = std::min(value.find_first_of(" ", text), value.size());
+    const std::size_t next = std::min(value.find(' ', text), value.size());
     out.append(value.substr(text, next - text));
     i = next;
   }

@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "core/encoding.h"
+#include "core/endpoint.h"
 #include "core/error_reply.h"
 #include "core/s3_response.h"
 #include "core/text.h"
@@ -20,10 +21,13 @@ constexpr std::string_view kTokenHint = "Renew the credentials; session_token be
 constexpr std::string_view kBusyHint = "Try again later.";
 constexpr std::string_view kHeadHint =
     "A reply to HEAD gives no reason: check the region, the session token and the server's clock.";
+constexpr std::string_view kHeadDeniedHint =
+    "A reply to HEAD gives no reason: check the credentials and their policy, the bucket's policy "
+    "and its "
+    "public access block. Without s3:ListBucket, S3 denies objects that do not exist, too.";
 constexpr std::string_view kSizeHint =
     "S3 takes up to 5 GiB at once, and 5 TiB in a multipart upload of parts of 5 MiB or more.";
-constexpr std::string_view kUnsupportedHint =
-    "The endpoint is no AWS, or does not have this operation.";
+constexpr std::string_view kUnsupportedHint = "The endpoint does not have this operation.";
 
 // What a Code of S3's stands for, where that is not what its status says, and the likely cure.
 struct Cause {
@@ -104,6 +108,7 @@ const Cause* FindCause(std::string_view s3_code) {
 // For replies without a Code: those to HEAD, and of others than S3.
 std::string_view HintForStatus(int status, bool is_head) {
   if (status == 400 && is_head) return kHeadHint;
+  if (status == 403 && is_head) return kHeadDeniedHint;
   if (status == 301 || status == 307) return kRegionHint;
   if (status == 401 || status == 403) return kDeniedHint;
   if (status == 405 || status == 501) return kUnsupportedHint;
@@ -159,13 +164,21 @@ CopySource CopySourceOf(const S3Request& request) {
 // `PutObject of "a.txt" in bucket "b"`.
 std::string Describe(const S3Request& request) {
   std::string text(request.operation);
-  if (request.key)
-    text.append(" of ").append(Quoted(*request.key)).append(" in");
-  else if (!request.bucket.empty())
-    text.append(" of");
-  if (!request.bucket.empty()) text.append(" bucket ").append(Quoted(request.bucket));
-  return text;
+  if (request.bucket.empty()) return text;
+  text.append(" of ");
+  if (request.key) text.append(Quoted(*request.key)).append(" in ");
+  return text + "bucket " + Quoted(request.bucket);
 }
+
+struct Configuration {
+  std::string_view s3_code, name;
+};
+constexpr Configuration kConfigurations[] = {
+    {"NoSuchCORSConfiguration", "CORS rules"},
+    {"NoSuchBucketPolicy", "policy"},
+    {"NoSuchLifecycleConfiguration", "lifecycle rules"},
+    {"NoSuchPublicAccessBlockConfiguration", "public access block"},
+};
 
 std::string MissingMessage(const S3Request& request, std::string_view s3_code) {
   const CopySource source = CopySourceOf(request);
@@ -185,8 +198,10 @@ std::string MissingMessage(const S3Request& request, std::string_view s3_code) {
   if (s3_code == "NoSuchKey" || s3_code.empty()) {
     return "object " + Quoted(source.key) + " does not exist in bucket " + Quoted(source.bucket);
   }
-  if (request.key) return Describe(request) + " found nothing";
-  return bucket + " has no such configuration";  // NoSuchCORSConfiguration and the like
+  for (const Configuration& known : kConfigurations) {
+    if (known.s3_code == s3_code) return bucket + " has no " + std::string(known.name);
+  }
+  return Describe(request) + " found nothing";
 }
 
 struct Judgement {
@@ -195,8 +210,9 @@ struct Judgement {
 };
 
 // 412 and its like: somebody else's change, which is what the caller asked about.
-std::optional<Judgement> JudgePrecondition(const S3Request& request, int status) {
-  if (status != 412) return std::nullopt;
+std::optional<Judgement> JudgePrecondition(const S3Request& request, int status,
+                                           std::string_view s3_code) {
+  if (status != 412 && s3_code != "PreconditionFailed") return std::nullopt;
   const std::string object =
       "object " + Quoted(request.key.value_or("")) + " in bucket " + Quoted(request.bucket);
   if (!HeaderOf(request, "if-none-match").empty()) {
@@ -207,13 +223,13 @@ std::optional<Judgement> JudgePrecondition(const S3Request& request, int status)
   return Judgement{ErrorCode::kRefused, object + " was changed meanwhile", "Start again."};
 }
 
-ErrorCode CodeOf(int status, std::string_view s3_code, const Cause* cause) {
+ErrorCode CodeOf(int status, std::string_view s3_code, bool is_head, const Cause* cause) {
   if (cause != nullptr && cause->error_code) return *cause->error_code;
   if (status == 404) return ErrorCode::kNotFound;
   if (status == 501) return ErrorCode::kUnsupported;
   if (status >= 500) return ErrorCode::kServerFailed;
   if (status >= 400) return ErrorCode::kRefused;
-  if (status >= 300 && !s3_code.empty()) return ErrorCode::kRefused;
+  if (status >= 300 && (is_head || !s3_code.empty())) return ErrorCode::kRefused;
   // An operation that takes long starts its reply with 200, and may still fail.
   if (status >= 200 && !s3_code.empty()) return ErrorCode::kServerFailed;
   return ErrorCode::kMalformedReply;
@@ -228,12 +244,13 @@ std::string MessageFor(ErrorCode code, const S3Request& request, std::string_vie
 }
 
 Judgement Judge(const S3Request& request, int status, std::string_view s3_code) {
-  if (auto judgement = JudgePrecondition(request, status)) return std::move(*judgement);
+  if (auto judgement = JudgePrecondition(request, status, s3_code)) return std::move(*judgement);
   const Cause* cause = FindCause(s3_code);
-  const ErrorCode code = CodeOf(status, s3_code, cause);
-  const std::string_view hint =
-      cause != nullptr ? cause->hint
-                       : (s3_code.empty() ? HintForStatus(status, request.method == "HEAD") : "");
+  const bool is_head = request.method == "HEAD";
+  const ErrorCode code = CodeOf(status, s3_code, is_head, cause);
+  std::string_view hint;
+  if (cause != nullptr) hint = cause->hint;
+  if (s3_code.empty()) hint = HintForStatus(status, is_head);
   return {code, MessageFor(code, request, s3_code), std::string(hint)};
 }
 
@@ -243,15 +260,17 @@ std::optional<S3ErrorReply> ParseS3Error(std::string_view body) {
   constexpr std::size_t kMaxErrorBytes = 64 << 10;
   std::string text(body.substr(0, kMaxErrorBytes + 1));
   pugi::xml_document document;
-  if (ParseXmlInPlace(text.data(), text.size(), kMaxErrorBytes, &document) != XmlStatus::kOk)
-    return {};
+  if (ParseXmlInPlace(text.data(), text.size(), kMaxErrorBytes, &document) != XmlStatus::kOk) {
+    return std::nullopt;
+  }
   const pugi::xml_node root = document.child("Error");
   if (!root) return std::nullopt;
   S3ErrorReply reply;
   reply.code = PlainWord(TextOf(root, "Code"));
   reply.message = SafeMessage(TextOf(root, "Message"));
   reply.request_id = PlainWord(TextOf(root, "RequestId"));
-  reply.region = PlainWord(TextOf(root, "Region"));
+  reply.region = TextOf(root, "Region");
+  if (!IsRegion(reply.region)) reply.region.clear();
   reply.endpoint = PlainWord(TextOf(root, "Endpoint"));
   return reply;
 }
@@ -263,7 +282,7 @@ S3Error MakeS3Error(const S3Request& request, const HttpResponse& response) {
   if (!reply.message.empty()) detail.append("; S3 says: ").append(reply.message);
   Judgement judgement = Judge(request, response.status, reply.code);
   return S3Error(judgement.code, response.status, reply.code, judgement.message,
-                 std::move(judgement.hint), std::move(detail));
+                 std::move(judgement.hint), std::move(detail), std::string(response.Header("date")));
 }
 
 }  // namespace neon_s3

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 
 #include "core/crypto.h"
 #include "core/encoding.h"
@@ -53,15 +54,14 @@ std::string_view WithoutOuterSpaces(std::string_view text) {
 }
 
 void AddMetadata(const Metadata& metadata, S3Request* request) {
-  SignedHeaders names;
+  std::set<std::string> names;
   for (const auto& [name, value] : metadata) {
     const std::string lower = LowerCase(name);
     if (!IsToken(name)) {
       RaiseBadArgument("invalid metadata name \"" + WithoutControls(name) + "\"",
                        "It becomes a part of a header's name: use letters, digits, and \"-\".");
     }
-    if (names.Contains(lower)) RaiseBadArgument("metadata \"" + lower + "\" is given twice");
-    names.Add(lower, {});
+    if (!names.insert(lower).second) RaiseBadArgument("metadata \"" + lower + "\" is given twice");
     if (HasControls(value)) RaiseBadArgument("metadata \"" + lower + "\" has control characters");
     AddHeader("x-amz-meta-" + lower, WithoutOuterSpaces(value), request);
   }
@@ -102,13 +102,8 @@ void CheckPartNumber(int part_number) {
   RaiseBadArgument("part number " + std::to_string(part_number) + " is not between 1 and 10000");
 }
 
-std::string_view Unquoted(std::string_view etag) {
-  const bool quoted = etag.size() >= 2 && etag.front() == '"' && etag.back() == '"';
-  return quoted ? etag.substr(1, etag.size() - 2) : etag;
-}
-
 std::string Quoted(std::string_view etag) {
-  etag = Unquoted(etag);
+  etag = WithoutQuotes(etag);
   if (etag.empty() || HasControls(etag)) {
     RaiseBadArgument("invalid ETag \"" + WithoutControls(etag) + "\"");
   }
@@ -317,8 +312,8 @@ S3Request ListParts(std::string_view bucket, std::string_view key, std::string_v
 
 S3Request ListMultipartUploads(std::string_view bucket, std::string_view prefix,
                                std::string_view key_marker, std::string_view upload_id_marker) {
+  // Not URL-encoded: Ceph would encode the keys, but neither the markers, nor say so.
   S3Request request = SubresourceRequest("ListMultipartUploads", "GET", bucket, "uploads");
-  request.query.Add("encoding-type", "url");
   AddIfAny("prefix", prefix, &request.query);
   AddIfAny("key-marker", key_marker, &request.query);
   AddIfAny("upload-id-marker", upload_id_marker, &request.query);
@@ -362,6 +357,14 @@ S3Request GetBucketConfig(std::string_view bucket, std::string_view subresource)
 S3Request DeleteBucketConfig(std::string_view bucket, std::string_view subresource) {
   const Subresource& known = FindSubresource(subresource);
   return SubresourceRequest(known.remove, "DELETE", bucket, known.name);
+}
+
+S3Request PreflightObject(std::string_view bucket, std::string_view key, std::string_view origin,
+                          std::string_view method) {
+  S3Request request = NewRequest("Preflight", "OPTIONS", bucket, key);
+  AddHeader("origin", origin, &request);
+  AddHeader("access-control-request-method", method, &request);
+  return request;
 }
 
 }  // namespace neon_s3

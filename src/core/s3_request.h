@@ -38,6 +38,8 @@ struct S3Request {
   std::string_view body() const { return payload.data() != nullptr ? payload : document; }
 };
 
+// Names are tokens, in lower case; values are sent as they are, without spaces at their ends, which HTTP
+// doesn't keep.
 using Metadata = std::vector<std::pair<std::string, std::string>>;  // names without "x-amz-meta-"
 
 // What an upload says about its object; nothing where a text is none or a list is empty.
@@ -107,5 +109,10 @@ S3Request ListBuckets();
 S3Request PutBucketConfig(std::string_view bucket, std::string_view subresource, std::string document);
 S3Request GetBucketConfig(std::string_view bucket, std::string_view subresource);
 S3Request DeleteBucketConfig(std::string_view bucket, std::string_view subresource);
+
+// What a browser asks before it sends a request of that method from a page of `origin` (CORS).
+// https://fetch.spec.whatwg.org/#cors-preflight-fetch
+S3Request PreflightObject(std::string_view bucket, std::string_view key, std::string_view origin,
+                          std::string_view method);
 
 }  // namespace neon_s3

@@ -31,7 +31,8 @@ struct WrittenObject {
 };
 // Of PutObject, UploadPart and DeleteObject: from the headers.
 WrittenObject ParseWrittenObject(const HttpResponse& response);
-// Of CopyObject and CompleteMultipartUpload: from the body, whose Error was looked for before.
+// Of CopyObject and CompleteMultipartUpload: from the body, whose Error was looked for before. Ceph may
+// leave the ETag of a completed upload empty.
 WrittenObject ParseWrittenDocument(const HttpResponse& response);
 
 struct DeletedObject {
@@ -97,22 +98,26 @@ std::optional<S3ErrorReply> ParseS3Error(std::string_view body);
 class S3Error : public Error {
  public:
   S3Error(ErrorCode error_code, int http_status, std::string s3_code, const std::string& message,
-          std::string hint, std::string detail)
+          std::string hint, std::string detail, std::string date = {})
       : Error(error_code, message, std::move(hint), std::move(detail)),
         status_(http_status),
-        s3_code_(std::move(s3_code)) {}
+        s3_code_(std::move(s3_code)),
+        date_(std::move(date)) {}
 
   int status() const noexcept { return status_; }
   const std::string& s3_code() const noexcept { return s3_code_; }  // AWS's, or empty
+  const std::string& date() const noexcept { return date_; }        // the reply's header, or empty
 
  private:
   int status_;
   std::string s3_code_;
+  std::string date_;
 };
 
 // The error for `reply` to `request`: kNoCredentials for refused credentials (InvalidAccessKeyId,
-// SignatureDoesNotMatch, ExpiredToken, InvalidToken …), kNotFound for 404, kRefused for every other 4xx,
-// kServerFailed for 5xx, kMalformedReply for the rest. DETAIL: Code, HTTP status and RequestId, and S3's
+// SignatureDoesNotMatch, ExpiredToken, InvalidToken …), kNotFound for 404, kRefused for every other 4xx and
+// for a redirect of S3's, kUnsupported for 501, kServerFailed for every other 5xx and for an <Error> that
+// came with 200, kMalformedReply for the rest. DETAIL: Code, HTTP status and RequestId, and S3's
 // message where it can't quote a secret; HINT: the likely cure, by code. The message names the operation and the object.
 S3Error MakeS3Error(const S3Request& request, const HttpResponse& response);
 

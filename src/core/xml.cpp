@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <new>
+#include <optional>
 #include <utility>
 
 #include "core/encoding.h"
 #include "core/error.h"
+#include "core/text.h"
 
 namespace neon_s3 {
 namespace {
@@ -17,10 +19,10 @@ constexpr const char* kS3Namespace = "http://s3.amazonaws.com/doc/2006-03-01/";
 // At least the attributes of `text`: quotes after an equals sign.
 std::size_t CountAttributes(std::string_view text) {
   std::size_t count = 0;
-  bool after_equals = false;
-  for (const char c : text) {
-    if (after_equals && (c == '"' || c == '\'')) ++count;
-    after_equals = c == '=' || (after_equals && (c == ' ' || c == '\t' || c == '\r' || c == '\n'));
+  for (std::size_t at = 0; (at = text.find('=', at)) != std::string_view::npos;) {
+    at = text.find_first_not_of(" \t\r\n", at + 1);
+    if (at == std::string_view::npos) break;
+    if (text[at] == '"' || text[at] == '\'') ++count;
   }
   return count;
 }
@@ -126,6 +128,21 @@ std::string XmlText(const pugi::xml_node& element) {
 
 std::string XmlText(const pugi::xml_node& parent, const char* name) {
   return XmlText(parent.child(name));
+}
+
+std::int64_t XmlInteger(const pugi::xml_node& element, const char* name) {
+  const std::optional<std::int64_t> number = ParseDecimal(element.child_value());
+  if (!number) RaiseMalformedReply(std::string("It has no number as ") + name + ".");
+  return *number;
+}
+
+bool XmlFlag(const pugi::xml_node& element, const char* name) {
+  const std::string text = LowerCase(element.child_value());
+  const bool is_true = text == "true";
+  if (element && !is_true && text != "false") {
+    RaiseMalformedReply(std::string("It has neither true nor false as ") + name + ".");
+  }
+  return is_true;
 }
 
 pugi::xml_node AppendElement(pugi::xml_node parent, const char* name) {

@@ -7,8 +7,10 @@
 
 extern "C" {
 #include "catalog/namespace.h"
+#include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
@@ -18,7 +20,7 @@ extern "C" {
 namespace neon_s3 {
 namespace {
 
-std::string_view JsonText(const JsonbValue& value) {
+std::string_view Utf8OfString(const JsonbValue& value) {
   return ToUtf8(value.val.string.val, static_cast<std::size_t>(value.val.string.len));
 }
 
@@ -74,6 +76,16 @@ std::int64_t DefaultExpiry() {
 
 }  // namespace
 
+Conversion Convert(const char* bytes, std::size_t size, int from, int to) {
+  const int length = static_cast<int>(size);
+  const int capacity = static_cast<int>(Min(size * MAX_CONVERSION_GROWTH + 1, MaxAllocSize));
+  auto* text = static_cast<unsigned char*>(palloc(capacity));
+  const int converted = pg_do_encoding_conversion_buf(
+      FindDefaultConversionProc(from, to), from, to,
+      reinterpret_cast<unsigned char*>(const_cast<char*>(bytes)), length, text, capacity, true);
+  return {reinterpret_cast<char*>(text), static_cast<std::size_t>(converted)};
+}
+
 std::string_view ToUtf8(const char* bytes, std::size_t size) {
   const int encoding = GetDatabaseEncoding();
   const int length = static_cast<int>(size);
@@ -81,14 +93,10 @@ std::string_view ToUtf8(const char* bytes, std::size_t size) {
     return {pg_server_to_any(bytes, length, PG_UTF8), size};  // checked at most
   }
   // Not pg_server_to_any(): its 22P05 for characters that Unicode does not have is not in the contract.
-  const int capacity = static_cast<int>(Min(size * MAX_CONVERSION_GROWTH + 1, MaxAllocSize));
-  auto* utf8 = static_cast<unsigned char*>(palloc(capacity));
-  const int converted = pg_do_encoding_conversion_buf(
-      FindDefaultConversionProc(encoding, PG_UTF8), encoding, PG_UTF8,
-      reinterpret_cast<unsigned char*>(const_cast<char*>(bytes)), length, utf8, capacity, true);
-  if (converted < length) report_invalid_encoding(encoding, bytes + converted, length - converted);
-  const char* text = reinterpret_cast<char*>(utf8);
-  return {text, std::strlen(text)};
+  const Conversion utf8 = Convert(bytes, size, encoding, PG_UTF8);
+  const int done = static_cast<int>(utf8.converted);
+  if (done < length) report_invalid_encoding(encoding, bytes + done, length - done);
+  return {utf8.text, std::strlen(utf8.text)};
 }
 
 OptionalText ArgReader::Text() {
@@ -111,6 +119,15 @@ std::optional<std::int64_t> ArgReader::BigInt() {
   return DatumGetInt64(fcinfo_->args[n].value);
 }
 
+std::optional<std::int64_t> ArgReader::NonNegative(const char* name) {
+  const std::optional<std::int64_t> number = BigInt();
+  if (number && *number < 0) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("%s %lld is negative", name, static_cast<long long>(*number))));
+  }
+  return number;
+}
+
 std::optional<std::int32_t> ArgReader::Integer() {
   const int n = Next();
   if (fcinfo_->args[n].isnull) return std::nullopt;
@@ -127,6 +144,39 @@ Jsonb* ArgReader::Json() {
   return fcinfo_->args[n].isnull ? nullptr : DatumGetJsonbP(fcinfo_->args[n].value);
 }
 
+std::optional<Oid> ArgReader::ObjectId() {
+  const int n = Next();
+  if (fcinfo_->args[n].isnull) return std::nullopt;
+  return DatumGetObjectId(fcinfo_->args[n].value);
+}
+
+TextArgs ArgReader::Texts(const char* name) {
+  const int n = Next();
+  if (fcinfo_->args[n].isnull) return {true};
+  Datum* values;
+  bool* nulls;
+  int count;
+  deconstruct_array(DatumGetArrayTypeP(fcinfo_->args[n].value), TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls,
+                    &count);
+  auto* texts = static_cast<std::string_view*>(
+      MemoryContextAllocHuge(CurrentMemoryContext, (count + 1) * sizeof(std::string_view)));
+  for (int i = 0; i < count; ++i) {
+    if (nulls[i]) {
+      ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must not contain nulls", name)));
+    }
+    const text* value = DatumGetTextPP(values[i]);
+    texts[i] = ToUtf8(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+  }
+  return {false, texts, static_cast<std::size_t>(count)};
+}
+
+OptionalText ArgReader::JsonText() {
+  Jsonb* json = Json();
+  if (json == nullptr) return std::nullopt;
+  const char* text = JsonbToCString(nullptr, &json->root, VARSIZE(json));
+  return ToUtf8(text, std::strlen(text));
+}
+
 FieldArgs ArgReader::Fields(const char* name) {
   Jsonb* object = Json();
   if (object == nullptr) return {};
@@ -141,7 +191,7 @@ FieldArgs ArgReader::Fields(const char* name) {
     const JsonbValue key = value;
     token = JsonbIteratorNext(&iterator, &value, true);
     if (token != WJB_VALUE || value.type != jbvString) RefuseFields(name, &key);
-    fields[count++] = {JsonText(key), JsonText(value)};
+    fields[count++] = {Utf8OfString(key), Utf8OfString(value)};
   }
   return {fields, count};
 }

@@ -1,6 +1,7 @@
 // SQL arguments as plain data. PostgreSQL's regime: everything here may raise an ERROR.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -19,6 +20,13 @@ using OptionalText = std::optional<std::string_view>;
 // Bytes of the server's encoding as UTF-8: a view of them where nothing has to be converted.
 std::string_view ToUtf8(const char* bytes, std::size_t size);
 
+// A text in another encoding, in the current memory context: as many bytes of it as can be converted.
+struct Conversion {
+  const char* text;
+  std::size_t converted;  // bytes of the original
+};
+Conversion Convert(const char* bytes, std::size_t size, int from, int to);
+
 struct FieldArg {
   std::string_view name;
   std::string_view value;
@@ -33,6 +41,16 @@ struct FieldArgs {
   const FieldArg* end() const { return fields + count; }
 };
 
+// In the current memory context.
+struct TextArgs {
+  bool is_null = false;  // the array itself
+  const std::string_view* texts = nullptr;
+  std::size_t count = 0;
+
+  const std::string_view* begin() const { return texts; }
+  const std::string_view* end() const { return texts + count; }
+};
+
 // Reads a function's arguments from first to last. Texts are UTF-8, converted where the database has
 // another encoding (22021 where that can't be), and live in the call's memory.
 class ArgReader {
@@ -42,6 +60,8 @@ class ArgReader {
   OptionalText Text();
   OptionalText Bytes();
   std::optional<std::int64_t> BigInt();
+  // 22023 where it is negative; `name` is the argument's.
+  std::optional<std::int64_t> NonNegative(const char* name);
   std::optional<std::int32_t> Integer();
   bool Boolean(bool if_null);
   // An object of string -> string; `name` is the argument's.
@@ -53,6 +73,11 @@ class ArgReader {
   std::int64_t ExpiresIn();
   // The argument, else the time of day. 22023 for infinity.
   TimestampTz SignedAt();
+  std::optional<Oid> ObjectId();
+  // An array of texts; `name` is the argument's. 22023 where one of them is null.
+  TextArgs Texts(const char* name);
+  // A JSON value as text. Nothing where it is null.
+  OptionalText JsonText();
   // A name in the server's encoding, for the catalogs. Null where the argument is.
   const char* Name();
 

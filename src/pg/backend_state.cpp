@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "net/endpoint_url.h"
+#include "pg/sign.h"
 
 namespace neon_s3 {
 namespace {
@@ -25,11 +26,7 @@ const Address& BackendState::ResolveClientAddress(const Target& target, std::str
                     addressing_style_ == target.addressing_style;
   if (same && !bucket_.empty()) return address_;
 
-  if (!target.bucket && bucket.empty()) {
-    throw Error(ErrorCode::kBadArgument, "no bucket is given",
-                "Name one in the argument \"bucket\", or set neon_s3.bucket.");
-  }
-  ValidateBucketName(bucket);
+  RequireBucket(target);
   bucket_.clear();  // nothing is cached unless all goes well
   address_ = ResolveAddress(
       endpoint.empty() ? AwsEndpoint(region) : ParseEndpointUrl(std::string(endpoint)),

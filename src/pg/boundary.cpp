@@ -9,6 +9,7 @@
 extern "C" {
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "storage/pmsignal.h"
 }
 
 namespace neon_s3 {
@@ -77,10 +78,19 @@ const char* ServerText(const char* utf8) {
   return pg_any_to_server(utf8, static_cast<int>(std::strlen(utf8)), PG_UTF8);
 }
 
-bool Cancelled() { return InterruptPending && (QueryCancelPending || ProcDiePending); }
+bool Cancelled() {
+  const bool is_interrupted = InterruptPending && (QueryCancelPending || ProcDiePending);
+  return is_interrupted || (IsUnderPostmaster && !PostmasterIsAlive());
+}
 
 void Raise(const ErrorReport& report) {
-  if (report.code == ErrorCode::kCancelled) CHECK_FOR_INTERRUPTS();
+  if (report.code == ErrorCode::kCancelled) {
+    CHECK_FOR_INTERRUPTS();
+    if (IsUnderPostmaster && !PostmasterIsAlive()) {
+      ereport(FATAL, (errcode(ERRCODE_ADMIN_SHUTDOWN),
+                      errmsg("terminating connection due to unexpected postmaster exit")));
+    }
+  }
   const char* message = ServerText(report.message);
   const char* detail = ServerText(report.detail);
   const char* hint = ServerText(report.hint);

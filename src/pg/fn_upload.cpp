@@ -7,7 +7,6 @@
 
 extern "C" {
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 }
 
@@ -15,11 +14,6 @@ namespace neon_s3 {
 namespace {
 
 constexpr std::size_t kMaxRememberedType = 255;
-
-std::string_view RandomUuid() {
-  const Datum uuid = DirectFunctionCall1(gen_random_uuid, 0);
-  return DatumGetCString(DirectFunctionCall1(uuid_out, uuid));
-}
 
 Datum HeadersDatum(const UploadHeaders& headers) {
   JsonBuilder json;

@@ -9,6 +9,8 @@
 
 extern "C" {
 #include "access/parallel.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
 }
 
 namespace neon_s3 {
@@ -179,18 +181,52 @@ void DefineText(const char* name, const char* description, const char* more, cha
                              /*show_hook=*/nullptr);
 }
 
-void DefineSeconds(const char* name, const char* description, int* variable, int boot_value,
-                   GucContext context) {
-  DefineCustomIntVariable(name, description, nullptr,
+void DefineInteger(const char* name, const char* description, const char* more, int* variable,
+                   int boot_value, int min_value, int max_value, GucContext context, int unit) {
+  DefineCustomIntVariable(name, description, more,
                           /*valueAddr=*/variable,
                           /*bootValue=*/boot_value,
-                          /*minValue=*/1,
-                          /*maxValue=*/604800,
+                          /*minValue=*/min_value,
+                          /*maxValue=*/max_value,
                           /*context=*/context,
-                          /*flags=*/GUC_UNIT_S,
+                          /*flags=*/unit,
                           /*check_hook=*/nullptr,
                           /*assign_hook=*/nullptr,
                           /*show_hook=*/nullptr);
+}
+
+void DefineSeconds(const char* name, const char* description, int* variable, int boot_value,
+                   GucContext context) {
+  DefineInteger(name, description, nullptr, variable, boot_value, 1, 604800, context, GUC_UNIT_S);
+}
+
+void DefineRequestSettings() {
+  constexpr int kDay = 24 * 60 * 60 * 1000;
+  DefineInteger("neon_s3.connect_timeout", "How long a connection to the S3 server may take to be made.",
+                nullptr, &settings.connect_timeout, 10000, 1, kDay, PGC_USERSET, GUC_UNIT_MS);
+  DefineInteger("neon_s3.request_timeout",
+                "How long one request to the S3 server may take, its repetitions included.",
+                "Large objects travel in parts, each of which is a request.", &settings.request_timeout,
+                60000, 1, kDay, PGC_USERSET, GUC_UNIT_MS);
+  DefineInteger("neon_s3.max_attempts", "How often a request to the S3 server is sent at most.",
+                "1: it is never repeated.", &settings.max_attempts, 3, 1, 100, PGC_USERSET, 0);
+  DefineInteger("neon_s3.max_response_size", "Largest object that is read into memory.",
+                "Larger ones go through s3_get_large_object.", &settings.max_response_size, 256 << 20, 1,
+                MaxAllocSize - VARHDRSZ, PGC_SUSET, GUC_UNIT_BYTE);
+  DefineText("neon_s3.ca_file", "Certificates (PEM) that the S3 server's is checked against.",
+             "Empty for the operating system's.", &settings.ca_file, "", nullptr);
+  DefineCustomBoolVariable("neon_s3.allow_http", "Lets requests go to S3 servers without TLS.",
+                           "Loopback addresses need no permission.",
+                           /*valueAddr=*/&settings.allow_http,
+                           /*bootValue=*/false,
+                           /*context=*/PGC_SUSET,
+                           /*flags=*/0,
+                           /*check_hook=*/nullptr,
+                           /*assign_hook=*/nullptr,
+                           /*show_hook=*/nullptr);
+  DefineText("neon_s3.allowed_hosts", "Hosts that requests may go to: names, or *.name.",
+             "Empty for every host. Presigned URLs are not concerned.", &settings.allowed_hosts, "",
+             nullptr);
 }
 
 }  // namespace
@@ -202,6 +238,7 @@ Credentials StaticCredentials() {
 }
 
 void DefineSettings() {
+  settings.is_preloaded = process_shared_preload_libraries_in_progress;
   DefineSecret<access_key_id>("neon_s3.access_key_id", "Access key ID of the static credentials.");
   DefineSecret<secret_access_key>("neon_s3.secret_access_key",
                                   "Secret access key of the static credentials.");
@@ -246,6 +283,7 @@ void DefineSettings() {
   DefineSeconds("neon_s3.max_expires_in",
                 "Longest expiry that roles without superuser may ask for.",
                 &settings.max_expires_in, 604800, PGC_SUSET);
+  DefineRequestSettings();
 #if PG_VERSION_NUM >= 150000
   MarkGUCPrefixReserved("neon_s3");
 #endif

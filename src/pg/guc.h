@@ -19,9 +19,19 @@ struct Settings {
   char* credentials_file;
   char* profile;
   bool region_is_set;    // by anybody, to any value
+  bool is_preloaded;     // by shared_preload_libraries
   int addressing_style;  // an AddressingStyle
   int expires_in;        // seconds
   int max_expires_in;    // seconds
+
+  // Of requests to S3.
+  int connect_timeout;    // milliseconds
+  int request_timeout;    // milliseconds
+  int max_attempts;
+  int max_response_size;  // bytes
+  char* ca_file;
+  bool allow_http;
+  char* allowed_hosts;
 };
 
 const Settings& CurrentSettings();

@@ -1,10 +1,15 @@
 #include "pg/result.h"
 
+#include "pg/args.h"
+
 extern "C" {
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
 #include "utils/numeric.h"
+#include "utils/timestamp.h"
 }
 
 namespace neon_s3 {
@@ -23,9 +28,17 @@ JsonbValue JsonString(std::string_view utf8) {
 
 Datum TextDatum(std::string_view utf8) {
   const int size = static_cast<int>(utf8.size());
-  const char* bytes = pg_any_to_server(utf8.data(), size, PG_UTF8);
-  if (bytes == utf8.data()) return PointerGetDatum(cstring_to_text_with_len(bytes, size));
-  return CStringGetTextDatum(bytes);
+  const int encoding = GetDatabaseEncoding();
+  if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII) {
+    return PointerGetDatum(cstring_to_text_with_len(pg_any_to_server(utf8.data(), size, PG_UTF8), size));
+  }
+  const Conversion conversion = Convert(utf8.data(), utf8.size(), PG_UTF8, encoding);
+  if (conversion.converted < utf8.size()) {
+    ereport(ERROR, (errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
+                    errmsg("a text has characters that encoding \"%s\" does not have", GetDatabaseEncodingName()),
+                    errhint("Use a database with encoding UTF8.")));
+  }
+  return CStringGetTextDatum(conversion.text);
 }
 
 Datum RowDatum(FunctionCallInfo fcinfo, Datum* values, bool* nulls) {
@@ -35,6 +48,45 @@ Datum RowDatum(FunctionCallInfo fcinfo, Datum* values, bool* nulls) {
                     errmsg("function returning record called in context that cannot accept type record")));
   }
   return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+}
+
+std::string_view RandomUuid() {
+  const Datum uuid = DirectFunctionCall1(gen_random_uuid, 0);
+  return DatumGetCString(DirectFunctionCall1(uuid_out, uuid));
+}
+
+Datum JsonbDatum(std::string_view json) {
+  return DirectFunctionCall1(jsonb_in, CStringGetDatum(TextDatumGetCString(TextDatum(json))));
+}
+
+void Row::Add(Datum value, bool is_null) {
+  Assert(count_ < kMostColumns);
+  values_[count_] = value;
+  nulls_[count_] = is_null;
+  ++count_;
+}
+
+void Row::Time(std::optional<std::int64_t> time) {
+  constexpr std::int64_t kEpochDifference =
+      static_cast<std::int64_t>(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+  time ? Add(TimestampTzGetDatum(*time - kEpochDifference), false) : Null();
+}
+
+void Row::Put(FunctionCallInfo fcinfo) {
+  const auto* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
+  tuplestore_putvalues(result->setResult, result->setDesc, values_, nulls_);
+}
+
+void BeginRows(FunctionCallInfo fcinfo) { InitMaterializedSRF(fcinfo, 0); }
+
+ScratchMemory::ScratchMemory()
+    : own_(AllocSetContextCreate(CurrentMemoryContext, "neon_s3 rows", ALLOCSET_DEFAULT_SIZES)) {}
+
+void ScratchMemory::Enter() { outer_ = MemoryContextSwitchTo(own_); }
+
+void ScratchMemory::Leave() {
+  MemoryContextSwitchTo(outer_);
+  MemoryContextReset(own_);
 }
 
 void JsonBuilder::Key(std::string_view utf8) {

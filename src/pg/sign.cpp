@@ -8,6 +8,16 @@
 
 namespace neon_s3 {
 
+std::string_view RequireBucket(const Target& target) {
+  const std::string_view bucket = target.bucket.value_or(target.default_bucket);
+  if (!target.bucket && bucket.empty()) {
+    throw Error(ErrorCode::kBadArgument, "no bucket is given",
+                "Name one in the argument \"bucket\", or set neon_s3.bucket.");
+  }
+  ValidateBucketName(bucket);
+  return bucket;
+}
+
 Validity FindCredentials(BackendState& state, const Target& target, std::int64_t expires_in,
                          std::int64_t signed_at) {
   ChainRequest request;
@@ -31,13 +41,13 @@ Validity FindCredentials(BackendState& state, const Target& target, std::int64_t
   if (of_profile) ValidateRegion(found->region);
   const std::string_view region = of_profile ? found->region : target.region;
   if (!found->expires_at || signed_at + expires_in <= *found->expires_at) {
-    return {found->credentials, region, expires_in, false};
+    return {found->credentials, found->provider, region, expires_in, false};
   }
   if (signed_at >= *found->expires_at) {
     throw Error(ErrorCode::kNoCredentials, "the S3 credentials have expired",
                 "Renew them where neon_s3.credential_providers finds them.");
   }
-  return {found->credentials, region, *found->expires_at - signed_at, true};
+  return {found->credentials, found->provider, region, *found->expires_at - signed_at, true};
 }
 
 void WarnIfClamped(const Validity& validity) {

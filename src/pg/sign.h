@@ -10,10 +10,14 @@ namespace neon_s3 {
 // What the target's credentials allow. Plain data.
 struct Validity {
   Credentials credentials;
+  Provider provider;
   std::string_view region;  // the target's, or that of the credentials' profile
   std::int64_t expires_in;  // seconds; less than asked for where the credentials end before
   bool clamped;
 };
+
+// C++'s regime: the argument, else the default. kBadArgument where there is neither.
+std::string_view RequireBucket(const Target& target);
 
 // C++'s regime. kNoCredentials where no provider has any, or they have expired at `signed_at`.
 Validity FindCredentials(BackendState& state, const Target& target, std::int64_t expires_in,

@@ -15,9 +15,11 @@ use File::Temp ();
 use IPC::Open3 qw(open3);
 use JSON::PP ();
 use Test::More;
+use Time::HiRes ();
 
 our @EXPORT = qw(lit ident json from_json run_program curl new_bucket s3_keys s3_settings own_server repo_dir
-  refused has_boto3 boto3);
+  refused has_boto3 boto3 wait_until awkward_keys);
+our @EXPORT_OK = qw(shown);
 
 binmode $_, ':encoding(UTF-8)' for *STDERR, Test::More->builder->output, Test::More->builder->failure_output,
   Test::More->builder->todo_output;
@@ -63,6 +65,17 @@ sub slurp {
   local $/;
   my $bytes = <$file> // '';
   return eval { decode('utf8', "$bytes", Encode::FB_CROAK) } // $bytes;
+}
+
+# Waits until it says yes, or for much too long.
+sub wait_until {
+  my ($check) = @_;
+  for (1 .. 1500) {
+    my $yes = $check->();
+    return $yes if $yes;
+    Time::HiRes::sleep(0.02);
+  }
+  die "waited in vain";
 }
 
 # ---------------------------------------------------------------- SQL
@@ -142,28 +155,47 @@ sub value { return (row(@_))[0] }
 
 # One session; each of @statements may fail, and the session goes on. For each: {sql, out, state ('00000'
 # for success), message, detail, hint, notices (all that psql said)}.
+my $mark = "\x02mark";
+
 sub try {
   my ($self, @statements) = @_;
-  my $mark = "\x02mark";
-  my $script = "\\set VERBOSITY verbose\n";
-  for my $sql (@statements) {
-    $script .= "$sql\n\\warn '$mark'\n\\echo '$mark' :SQLSTATE\n";
-  }
-  my ($status, $out, $err) = $self->psql($script);
+  my ($status, $out, $err) = $self->psql(join '', "\\set VERBOSITY verbose\n", map { marked($_) } @statements);
   my @out = split /\Q$mark\E (\w{5})\n/, $out;
   my @err = split /\Q$mark\E\n/, $err;
   my @results;
   for my $sql (@statements) {
     my ($text, $state) = (shift @out, shift @out);
-    my $said = shift @err // '';
-    my %result = (sql => $sql, out => ($text // '') =~ s/[\x1e\n]\z//r, state => $state // 'lost', notices => $said);
-    my $end = qr/(?=\n[A-Z ]+(?: \d+)?:|\n?\z)/;
-    ($result{message}) = $said =~ /(?:ERROR|FATAL):  \w{5}: (.*?)$end/s;
-    ($result{detail}) = $said =~ /^DETAIL:  (.*?)$end/sm;
-    ($result{hint}) = $said =~ /^HINT:  (.*?)$end/sm;
-    push @results, \%result;
+    push @results, result($sql, $text // '', $state, shift @err // '');
   }
   return wantarray ? @results : $results[-1];
+}
+
+sub marked { my ($sql) = @_; return "$sql\n\\warn '$mark'\n\\echo '$mark' :SQLSTATE\n" }
+
+sub result {
+  my ($sql, $out, $state, $said) = @_;
+  my %result = (sql => $sql, out => $out =~ s/[\x1e\n]\z//r, state => $state // 'lost', notices => $said);
+  my $end = qr/(?=\n[A-Z ]+(?: \d+)?:|\n?\z)/;
+  ($result{message}) = $said =~ /(?:ERROR|FATAL):  \w{5}: (.*?)$end/s;
+  ($result{detail}) = $said =~ /^DETAIL:  (.*?)$end/sm;
+  ($result{hint}) = $said =~ /^HINT:  (.*?)$end/sm;
+  return \%result;
+}
+
+# A session that stays, for tests that do something meanwhile: see NeonS3Test::Session.
+sub session {
+  my ($self, @statements) = @_;
+  my $errors = File::Temp->new;
+  local @ENV{ keys %{ $self->{env} } } = values %{ $self->{env} };
+  my $pid = open3(my $in, my $out, '>&' . fileno($errors), "$self->{bin}/psql", qw(-X -q -A -t -F), "\x1f", '-R', "\x1e");
+  binmode $_, ':encoding(UTF-8)' for $in, $out;
+  $in->autoflush;
+  my $session = bless { psql => $pid, in => $in, out => $out, errors => $errors, said => 0 }, 'NeonS3Test::Session';
+  push @cleanups, sub { $session->close };
+  print $in "\\set VERBOSITY verbose\n";
+  $session->{pid} = $session->run('SELECT pg_backend_pid();')->{out};
+  $session->run($_) for @statements;
+  return $session;
 }
 
 # Tests that a result of try() was refused with $state; $expect may name patterns: message, hint, not.
@@ -226,6 +258,27 @@ sub restart_with {
   my ($self, %environment) = @_;
   $self->as_server_user([ "$self->{bin}/pg_ctl", '-D', $self->{env}{PGDATA}, '-w', '-o', "-p $self->{env}{PGPORT}",
     '-l', "$self->{dir}/pg/log/postgresql.log", 'restart' ], %environment);
+}
+
+# The same for a server that sees other files (name => text) than the rest of the machine does. Needs root.
+sub can_replace_files { return $> == 0 && (run_program([qw(unshare -m true)]))[0] == 0 }
+
+sub restart_with_files {
+  my ($self, $files, %environment) = @_;
+  my @mounts;
+  for my $name (sort keys %$files) {
+    my $copy = "$self->{dir}/" . $name =~ tr{/}{_}r;
+    open my $file, '>:encoding(UTF-8)', $copy or die "$copy: $!";
+    print $file $files->{$name};
+    close $file;
+    push @mounts, $copy, $name;
+  }
+  my $pg_ctl = "$self->{bin}/pg_ctl";
+  $self->as_server_user([ $pg_ctl, '-D', $self->{env}{PGDATA}, '-w', '-m', 'fast', 'stop' ]);
+  my $script = 'while [ "$1" != -- ]; do mount --bind "$1" "$2" && shift 2 || exit 1; done; shift; exec "$@"';
+  my ($status, $out, $err) = run_program([ qw(unshare -m --propagation private sh -c), $script, 'sh', @mounts, '--', qw(runuser -u postgres --), $pg_ctl,
+    '-D', $self->{env}{PGDATA}, '-w', '-o', "-p $self->{env}{PGPORT}", '-l', "$self->{dir}/pg/log/postgresql.log", 'start' ], '', { %environment, PWD => '/' });
+  die "no server with other files: $out$err" if $status;
 }
 
 # More settings for postgresql.conf: the file keeps its owner and its mode.
@@ -325,6 +378,27 @@ sub s3_keys {
     $reply->{body} =~ m{<Key>([^<]*)</Key>}g;
 }
 
+# Names that somebody, somewhere, gets wrong; all valid, and all different.
+sub awkward_keys {
+  return (
+    # what a URL gives a meaning to
+    'x', ' ', 'two  spaces ', '+', 'a+b c', '%', '100%', '%2F', '%252e', '%2e%2e/x', 'a%20b', '?', 'a?b=c', '#', 'a#b', '&', 'a&b=c', '=', ';',
+    ',', ':', '@', '$', '!*()', "it's", '"quoted"', '\\', 'a\\b', '`<>|^', '{}[]', '${filename}', '~-_.', 'http://host/key?q#f',
+    # slashes and dots; whole segments of "." and ".." are refused
+    '/', '/lead', 'tail/', '//', 'a//b', '///a///', '...', 'a/...', '.hidden', 'a/..b', 'a./b', '. ', 'a/ /b',
+    # beyond ASCII
+    'é', "e\x{301}", 'ﬁ', 'Å', "A\x{30a}", '日本語', 'שלום/عربى', "\x{5d0}\x{202e}x", '😀', "\x{1F469}\x{200D}\x{1F4BB}.png", '🇩🇪',
+    "o\x{308}\x{304}\x{323}", "\x{feff}bom", "\x{a0}", "\x{200b}", "\x{10fffd}",
+    # control characters: RGW takes them all but NUL, which no text can hold
+    "\x01", "a\nb", "a\r\nb", "\t", "\e[1m", "\x7f", "\x{85}", "\x{2028}",
+    # 1024 bytes
+    'a' x 1024, 'é' x 512, '語' x 341 . 'x', '😀' x 256, '%' x 1024, ('b' x 100 . '/') x 10 . 'b' x 14,
+  );
+}
+
+# For a test's name.
+sub shown { my $text = json($_[0]); return length $text > 40 ? substr($text, 0, 20) . '... of ' . length($_[0]) : $text }
+
 # ---------------------------------------------------------------- boto3, an independent client
 
 sub has_boto3 { return -x '/usr/bin/python3' && (run_program([ '/usr/bin/python3', '-c', 'import boto3' ]))[0] == 0 }
@@ -344,6 +418,54 @@ PYTHON
   my ($status, $out, $err) = run_program([ '/usr/bin/python3', '-' ], $start . $program, { PYTHONIOENCODING => 'utf-8' });
   die "python3 failed: $err" if $status;
   return from_json($out);
+}
+
+# ---------------------------------------------------------------- a session that stays
+
+package NeonS3Test::Session;
+
+# One statement (or several in a line); its result is as that of try().
+sub run { my ($self, $sql) = @_; $self->start($sql); return $self->result }
+
+sub start {
+  my ($self, $sql) = @_;
+  $self->{sql} = $sql;
+  local $SIG{PIPE} = 'IGNORE';
+  print { $self->{in} } NeonS3Test::marked($sql);
+}
+
+# Waits for what was started; also {seconds} since then.
+sub result {
+  my ($self) = @_;
+  my $text = '';
+  my $state;
+  local $SIG{ALRM} = sub { die "no result of $self->{sql} in 120 s\n" };
+  alarm 120;
+  while (defined(my $line = readline $self->{out})) {
+    if ($line =~ /\A(.*?)\Q$mark\E (\w{5})\n\z/s) { $text .= $1; $state = $2; last }
+    $text .= $line;
+  }
+  alarm 0;
+  my $said = substr NeonS3Test::slurp($self->{errors}->filename), $self->{said};
+  $self->{said} += length $said;
+  return NeonS3Test::result($self->{sql}, $text, $state, $said =~ s/\Q$mark\E\n//r);
+}
+
+# Of the backend, where Linux tells: descriptors, threads, and memory of its own (bytes; the highest so far).
+sub descriptors { my ($self) = @_; my @all = glob "/proc/$self->{pid}/fd/*"; return scalar @all }
+sub threads { my ($self) = @_; my @all = glob "/proc/$self->{pid}/task/*"; return scalar @all }
+
+sub peak_memory {
+  my ($self) = @_;
+  my %kib = NeonS3Test::slurp("/proc/$self->{pid}/status") =~ /^(VmHWM|RssShmem):\s+(\d+) kB/mg;
+  return ($kib{VmHWM} - $kib{RssShmem}) * 1024;    # pages of shared memory, once touched, stay
+}
+
+sub close {
+  my ($self) = @_;
+  my $psql = delete $self->{psql} // return;
+  close $self->{in};
+  waitpid $psql, 0;
 }
 
 1;

@@ -1,16 +1,24 @@
 #!/usr/bin/perl
-# Every SQL block of the README runs, in order, in one session of a fresh database.
+# Every SQL block of the README runs, in order, in one session of a fresh database; those of "S3 operations"
+# against the S3 server of the environment.
 use strict;
 use warnings;
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 use File::Temp qw(tempfile);
 use Test::More;
+use lib dirname(__FILE__);
+use NeonS3Test;
 
 my $readme = abs_path(dirname(__FILE__)) . '/../../README.md';
 open my $in, '<', $readme or die "$readme: $!";
 my $text = do { local $/; <$in> };
-my @blocks = $text =~ /^```sql\n(.*?)^```$/msg;
+my @blocks;
+for my $section (split /^(?=## )/m, $text) {
+	my @own = $section =~ /^```sql\n(.*?)^```$/msg;
+	$own[0] = join("\n", s3_settings('my-bucket')) . "\n$own[0]" if @own && $section =~ /^## S3 operations/;
+	push @blocks, @own;
+}
 cmp_ok(scalar(@blocks), '>=', 5, 'the README has SQL blocks');
 
 # What the README's configuration file would have set.
@@ -32,7 +40,7 @@ my ($out, $file) = tempfile(UNLINK => 1);
 chmod 0644, $file;
 print $out "\\set ON_ERROR_STOP 1\n$prologue";
 print $out "\\echo BLOCK $_\n$blocks[$_]\n" for 0 .. $#blocks;
-print $out "\\echo END\nDROP OWNED BY app;\nDROP ROLE app;\n";
+print $out "\\echo END\nSELECT s3_delete_bucket('my-bucket');\nDROP OWNED BY app;\nDROP ROLE app;\n";
 close $out;
 
 my $output = `$psql -XqAt -d $database -f $file 2>&1`;

@@ -31,5 +31,11 @@ my $sign = "SELECT s3_presign_put('k', 'image/png', signed_at => '2026-01-01 00:
 is $standby->value($sign), $primary->value($sign), 'both sign the same';
 like $standby->value("SELECT presigned_url FROM s3_presign_upload('a.png', 'image/png');"), qr/X-Amz-Signature=/, 's3_presign_upload works';
 is $standby->value("SELECT url FROM s3_presign_post('k');"), 'https://my-bucket.s3.us-east-1.amazonaws.com/', 's3_presign_post works';
+refused(scalar $standby->try("SELECT s3_put_object('k', 'x');"), '25006', 's3_put_object writes');
+refused(scalar $standby->try("SELECT s3_delete_object('k');"), '25006', 's3_delete_object, too');
 refused(scalar $standby->try("SELECT s3_save_metadata('k', 'u', 'user');"), '25006', 's3_save_metadata writes');
+
+my $bucket = new_bucket();
+$primary->do(s3_settings($bucket), "SELECT s3_put_object('k', 'hello');");
+is $standby->value(s3_settings($bucket), "SELECT encode(s3_get_object('k'), 'escape');"), 'hello', 's3_get_object reads';
 done_testing();

@@ -4,10 +4,12 @@
 
 #include <gtest/gtest.h>
 
-#include "core/error.h"
+#include "error_of.h"
 
 namespace neon_s3 {
 namespace {
+
+using test::ErrorOf;
 
 constexpr char kSource[] = "the source";
 
@@ -55,16 +57,6 @@ void ExpectExampleKeys(const OwnedCredentials& keys) {
   EXPECT_EQ(keys.secret_access_key, "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
   EXPECT_EQ(keys.session_token, "FwoGZXIvYXdzEXAMPLE/TOKEN+==");
   EXPECT_EQ(keys.expires_at, 1769860800);
-}
-
-template <typename Body>
-Error ErrorOf(const Body& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error;
-  }
-  return Error(ErrorCode::kSystem, "no error");
 }
 
 TEST(CredentialDocument, IsReadAsAwsDocumentsIt) {

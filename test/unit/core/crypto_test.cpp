@@ -40,5 +40,18 @@ TEST(HmacSha256Key, GivesTheSignaturesOfRfc4231) {
             "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
 
+// RFC 1321 appendix A.5.
+TEST(Md5, GivesTheRfcsExamples) {
+  const auto hex = [](std::string_view text) {
+    const auto digest = Md5(text);
+    if (!digest) return std::string("none");
+    std::string out;
+    AppendHex(digest->data(), digest->size(), &out);
+    return out;
+  };
+  EXPECT_EQ(hex(""), "d41d8cd98f00b204e9800998ecf8427e");
+  EXPECT_EQ(hex("message digest"), "f96b697d7cb7938d525a2f31aaf161d0");
+}
+
 }  // namespace
 }  // namespace neon_s3

@@ -26,6 +26,57 @@ TEST(UriEncoding, KeepsUnreservedBytesOnly) {
   EXPECT_EQ(Encoded("a b/\xc3\xa9%"), "a%20b%2F%C3%A9%25");
 }
 
+TEST(UriEncoding, IsUndone) {
+  std::string all, encoded;
+  for (int c = 0; c < 256; ++c) all.push_back(static_cast<char>(c));
+  AppendUriEncoded(all, &encoded);
+  EXPECT_EQ(UriDecoded(encoded, false), all);
+  EXPECT_EQ(UriDecoded(encoded, true), all);
+  EXPECT_EQ(UriDecoded("a+b%2B%c3%A9", true), "a b+\xc3\xa9");
+  EXPECT_EQ(UriDecoded("a+b", false), "a+b");
+  for (const char* text : {"%", "%2", "%zz", "a%2", "%-1", "% 1", "%0x"}) {
+    EXPECT_EQ(UriDecoded(text, true), std::nullopt) << text;
+  }
+}
+
+TEST(ParseDecimal, TakesWhatFits) {
+  EXPECT_EQ(ParseDecimal("0"), 0);
+  EXPECT_EQ(ParseDecimal("-17"), -17);
+  EXPECT_EQ(ParseDecimal("9223372036854775807"), 9223372036854775807);
+  for (const char* text : {"", "-", "+1", " 1", "1 ", "1.0", "0x1", "9223372036854775808", "1e3"}) {
+    EXPECT_EQ(ParseDecimal(text), std::nullopt) << text;
+  }
+}
+
+// The table of RFC 3629 section 4, at its edges.
+TEST(Utf8, IsCheckedToTheLetter) {
+  using namespace std::string_view_literals;
+  for (const std::string_view text :
+       {""sv, "\x01\x7f"sv, "\xc2\x80"sv, "\xdf\xbf"sv, "\xe0\xa0\x80"sv, "\xec\xbf\xbf"sv, "\xed\x9f\xbf"sv,
+        "\xee\x80\x80"sv, "\xef\xbf\xbf"sv, "\xf0\x90\x80\x80"sv, "\xf3\xbf\xbf\xbf"sv, "\xf4\x8f\xbf\xbf"sv}) {
+    EXPECT_TRUE(IsValidUtf8(text));
+    EXPECT_TRUE(IsValidUtf8("a" + std::string(text) + "z"));
+  }
+  for (const std::string_view text :
+       {"\0"sv, "\x80"sv, "\xbf"sv, "\xc0\x80"sv, "\xc1\xbf"sv, "\xc2"sv, "\xc2\x41"sv, "\xc2\xc0"sv, "\xe0\x9f\xbf"sv,
+        "\xe1\x80"sv, "\xe1\x80\x41"sv, "\xed\xa0\x80"sv, "\xed\xbf\xbf"sv, "\xf0\x8f\xbf\xbf"sv,
+        "\xf1\x80\x80"sv, "\xf1\x80\x80\x41"sv, "\xf4\x90\x80\x80"sv, "\xf5\x80\x80\x80"sv, "\xff"sv}) {
+    EXPECT_FALSE(IsValidUtf8(text));
+    EXPECT_FALSE(IsValidUtf8("a" + std::string(text) + "z"));
+  }
+}
+
+TEST(Base64, IsUndone) {
+  std::string bytes;
+  for (int size = 0; size < 300; ++size) {
+    EXPECT_EQ(Base64Decoded(Base64(bytes)), bytes);
+    bytes.push_back(static_cast<char>(size * 7));
+  }
+  for (const char* text : {"Z", "Zg", "Zg=", "Zg===", "=", "====", "Z===", "Zg=a", "Zm 8", "Zm8\n", "Zm-_", " Zm8="}) {
+    EXPECT_EQ(Base64Decoded(text), std::nullopt) << text;
+  }
+}
+
 // RFC 4648 section 10.
 TEST(Base64, GivesTheRfcsExamples) {
   EXPECT_EQ(Base64(""), "");

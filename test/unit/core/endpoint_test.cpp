@@ -84,5 +84,12 @@ TEST(ValidateRegion, TakesNamesThatFitAScopeAndAHost) {
   }
 }
 
+TEST(Endpoint, KnowsThePartitionsOfRegions) {
+  EXPECT_EQ(AwsPartition("eu-central-1"), "aws");
+  EXPECT_EQ(AwsPartition("cn-north-1"), "aws-cn");
+  EXPECT_EQ(AwsPartition("us-gov-west-1"), "aws-us-gov");
+  EXPECT_EQ(AwsPartition("us-isob-east-1"), "aws-iso-b");
+}
+
 }  // namespace
 }  // namespace neon_s3

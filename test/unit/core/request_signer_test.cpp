@@ -57,7 +57,8 @@ TEST(RequestSigner, GivesTheAuthorizationOfTheHeaderVectors) {
         signer.Sign(RequestOf(vector, method, body), AddressOf(vector), region,
                     {access_key, secret_key, token}, UtcTime(test::ParseTime(vector["signed_at"])),
                     is_signed ? Payload::kSigned : Payload::kUnsigned);
-    if (HeaderOf(http, "x-amz-content-sha256") != payload_hash) continue;  // a body that is not there
+    if (HeaderOf(http, "x-amz-content-sha256") != payload_hash)
+      continue;  // a body that is not there
     EXPECT_EQ(HeaderOf(http, "authorization"), vector["expected_authorization"]);
     EXPECT_EQ(http.method, method);
     EXPECT_EQ(http.body, body);
@@ -73,30 +74,37 @@ TEST(RequestSigner, SendsTheUrlThatItSigned) {
   S3Request request = GetObject("files", "a b/\xc3\xa9+~\"?#%2F", "v/1=");
   RequestSigner signer;
   const UtcTime time(1769860800);
-  EXPECT_EQ(signer.Sign(request, path, "eu-central-1", kKeys, time, Payload::kUnsigned).url,
-            "https://gw.example.com:8443/base/files/a%20b/%C3%A9%2B~%22%3F%23%252F?versionId=v%2F1%3D");
-  EXPECT_EQ(WithoutSignature(request, path).url,
-            "https://gw.example.com:8443/base/files/a%20b/%C3%A9%2B~%22%3F%23%252F?versionId=v%2F1%3D");
+  EXPECT_EQ(
+      signer.Sign(request, path, "eu-central-1", kKeys, time, Payload::kUnsigned).url,
+      "https://gw.example.com:8443/base/files/a%20b/%C3%A9%2B~%22%3F%23%252F?versionId=v%2F1%3D");
+  EXPECT_EQ(
+      WithoutSignature(request, path).url,
+      "https://gw.example.com:8443/base/files/a%20b/%C3%A9%2B~%22%3F%23%252F?versionId=v%2F1%3D");
   EXPECT_EQ(WithoutSignature(GetBucketConfig("files", "cors"), path).url,
             "https://gw.example.com:8443/base/files?cors=");
-  EXPECT_EQ(WithoutSignature(GetBucketConfig("files", "cors"), {"https", "files.s3.example.com", ""}).url,
-            "https://files.s3.example.com/?cors=");
-  EXPECT_EQ(WithoutSignature(ListBuckets(), {"http", "127.0.0.1:9000", ""}).url, "http://127.0.0.1:9000/");
+  EXPECT_EQ(
+      WithoutSignature(GetBucketConfig("files", "cors"), {"https", "files.s3.example.com", ""}).url,
+      "https://files.s3.example.com/?cors=");
+  EXPECT_EQ(WithoutSignature(ListBuckets(), {"http", "127.0.0.1:9000", ""}).url,
+            "http://127.0.0.1:9000/");
   EXPECT_EQ(WithoutSignature(ListObjects("files", {"p/", "/", "p/a", "", 7}), path).url,
-            "https://gw.example.com:8443/base/files?delimiter=%2F&encoding-type=url&list-type=2&max-keys=7"
+            "https://gw.example.com:8443/base/"
+            "files?delimiter=%2F&encoding-type=url&list-type=2&max-keys=7"
             "&prefix=p%2F&start-after=p%2Fa");
 }
 
 TEST(RequestSigner, SignsEveryHeader) {
-  const S3Request request =
-      PutObject("files", "a", "body", {"text/plain", {{"Author", "J\xc3\xb6rg"}}}, /*overwrite=*/false);
+  const S3Request request = PutObject(
+      "files", "a", "body", {"text/plain", {{"Author", "J\xc3\xb6rg"}}}, /*overwrite=*/false);
   RequestSigner signer;
-  const HttpRequest http = signer.Sign(request, {"https", "files.s3.amazonaws.com", ""}, "us-east-1",
-                                       {"AKIA", "secret", "token"}, UtcTime(1769860800), Payload::kSigned);
-  EXPECT_NE(HeaderOf(http, "authorization")
-                .find("SignedHeaders=content-type;host;if-none-match;x-amz-content-sha256;x-amz-date;"
-                      "x-amz-meta-author;x-amz-security-token, "),
-            std::string::npos);
+  const HttpRequest http =
+      signer.Sign(request, {"https", "files.s3.amazonaws.com", ""}, "us-east-1",
+                  {"AKIA", "secret", "token"}, UtcTime(1769860800), Payload::kSigned);
+  EXPECT_NE(
+      HeaderOf(http, "authorization")
+          .find("SignedHeaders=content-type;host;if-none-match;x-amz-content-sha256;x-amz-date;"
+                "x-amz-meta-author;x-amz-security-token, "),
+      std::string::npos);
   EXPECT_EQ(HeaderOf(http, "x-amz-content-sha256"),
             "230d8358dc8e8890b4c58deeb62912ee2f20357ae92a5cc861b98e68fe31acb5");
   EXPECT_EQ(HeaderOf(http, "x-amz-date"), "20260131T120000Z");

@@ -55,6 +55,48 @@ TEST(ParseIso8601, TakesFractionsAndZones) {
   EXPECT_EQ(ParseIso8601("2024-02-29T23:59:60Z"), 1709251200);
 }
 
+TEST(ParseIso8601Micros, KeepsTheFraction) {
+  const std::int64_t noon = 1769860800000000;
+  EXPECT_EQ(ParseIso8601Micros("2026-01-31T12:00:00Z"), noon);
+  EXPECT_EQ(ParseIso8601Micros("2026-01-31T12:00:00.5Z"), noon + 500000);
+  EXPECT_EQ(ParseIso8601Micros("2026-01-31T12:00:00.000Z"), noon);
+  EXPECT_EQ(ParseIso8601Micros("2026-01-31T12:00:00.000001Z"), noon + 1);
+  EXPECT_EQ(ParseIso8601Micros("2026-01-31T12:00:00.123456789+00:00"), noon + 123456);
+  EXPECT_EQ(ParseIso8601Micros("1969-12-31T23:59:59.25Z"), -750000);
+  EXPECT_EQ(ParseIso8601("1969-12-31T23:59:59.25Z"), -1);
+  EXPECT_EQ(ParseIso8601Micros("2026-01-31T12:00:00.Z"), std::nullopt);
+  EXPECT_EQ(ParseIso8601Micros("9999-12-31T23:59:59.999999Z"), 253402300799999999);
+}
+
+TEST(ParseHttpDate, ReadsTheRfcsExample) {
+  EXPECT_EQ(ParseHttpDate("Sun, 06 Nov 1994 08:49:37 GMT"), 784111777);
+}
+
+TEST(ParseHttpDate, AgreesWithTheCLibrary) {
+  for (std::int64_t t = -62167219200; t <= 253402300799; t += 98765432) {
+    const std::time_t time = t;
+    std::tm tm{};
+    ASSERT_NE(gmtime_r(&time, &tm), nullptr);
+    char text[40], year[20];
+    strftime(text, sizeof text, "%a, %d %b ", &tm);
+    snprintf(year, sizeof year, "%04d", tm.tm_year + 1900);
+    std::string date = std::string(text) + year;
+    strftime(text, sizeof text, " %H:%M:%S GMT", &tm);
+    ASSERT_EQ(ParseHttpDate(date + text), t) << date << text;
+  }
+}
+
+TEST(ParseHttpDate, RefusesTheRest) {
+  const char* texts[] = {
+      "", "Sun", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 GMT ", "Sun, 6 Nov 1994 08:49:37 GMT",
+      "sun, 06 Nov 1994 08:49:37 GMT", "unM, 06 Nov 1994 08:49:37 GMT", "Sun, 06 anF 1994 08:49:37 GMT",
+      "Sun, 31 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 24:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 UTC",
+      "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994", "Sun, 00 Nov 1994 08:49:37 GMT",
+      "Sun, 06 Nov 1994 08:49:37 +0000",
+  };
+  for (const char* text : texts) EXPECT_EQ(ParseHttpDate(text), std::nullopt) << text;
+}
+
 TEST(ParseIso8601, RefusesTheRest) {
   const char* texts[] = {
       "",

@@ -1,0 +1,99 @@
+-- S3 operations without an S3 server: arguments, settings, policy, and what a refused connection looks like.
+-- What they do with a server is in test/t.
+CREATE EXTENSION neon_s3;
+SET neon_s3.access_key_id = 'AKIAIOSFODNN7EXAMPLE';
+SET neon_s3.secret_access_key = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY';
+SET neon_s3.bucket = 'my-bucket';
+SET neon_s3.endpoint = 'http://127.0.0.1:1';
+SET neon_s3.max_attempts = 1;
+\set VERBOSITY terse
+
+-- NULL in, NULL or no rows out: nobody is asked.
+SELECT s3_put_object(NULL, 'x') IS NULL AS put, s3_put_object('k', NULL) IS NULL AS put_nothing,
+       s3_get_object(NULL) IS NULL AS get, s3_head_object(NULL) IS NULL AS head,
+       s3_object_exists(NULL) IS NULL AS exists, s3_copy_object(NULL, 'k') IS NULL AS copy,
+       s3_create_multipart_upload(NULL) IS NULL AS multipart, s3_bucket_exists(NULL) IS NULL AS bucket;
+SELECT * FROM s3_head_objects(NULL);
+SELECT * FROM s3_head_objects('{}');
+SELECT * FROM s3_delete_objects('{}');
+SELECT * FROM s3_list_objects(max_keys => 0);
+
+-- Bad arguments.
+SELECT s3_get_object('');
+SELECT s3_get_object('a/../b');
+SELECT s3_get_object('k', range_start => -1);
+SELECT s3_get_object('k', range_length => -1);
+SELECT s3_put_object('k', 'x', content_type => '');
+SELECT s3_put_object('k', 'x', metadata => '["a"]');
+SELECT s3_put_object('k', 'x', metadata => '{"a": 1}');
+SELECT s3_put_object('k', 'x', metadata => '{"a b": "c"}');
+SELECT s3_put_object('k', 'x', metadata => '{"a": "c\nd"}');
+SELECT s3_put_object('k', 'x', bucket => '1.2.3.4');
+SELECT s3_copy_object('a', 'b', source_bucket => 'x');
+SELECT * FROM s3_head_objects(ARRAY['a', NULL]);
+SELECT * FROM s3_delete_objects(ARRAY['a', '..']);
+SELECT * FROM s3_list_objects(max_keys => -1);
+SELECT s3_complete_multipart_upload('k', 'id', '[]');
+SELECT s3_complete_multipart_upload('k', 'id', '[{"part_number": 0, "etag": "a"}]');
+SELECT s3_put_bucket_cors('[]');
+SELECT s3_put_bucket_cors('[{"AllowedOrigins": ["*"], "AllowedMethod": ["GET"]}]');
+SELECT s3_put_bucket_lifecycle('{"Rules": 1}');
+SELECT s3_create_bucket('a');
+SELECT s3_put_large_object('k', 0);
+SET neon_s3.bucket = '';
+SELECT s3_get_object('k');
+SET neon_s3.bucket = 'my-bucket';
+
+-- Nobody answers.
+SELECT s3_get_object('k');
+SELECT s3_put_object('k', 'x');
+SELECT * FROM s3_list_objects();
+SELECT * FROM s3_head_objects(ARRAY['a', 'b']);
+SELECT step, done FROM s3_setup_bucket('my-bucket');
+SELECT check_name, ok FROM s3_doctor() WHERE check_name <> 'secrets';
+
+-- Where requests may go.
+SET neon_s3.endpoint = 'http://192.0.2.1';
+SELECT s3_get_object('k');
+SET neon_s3.endpoint = 'http://169.254.169.254';
+SET neon_s3.allow_http = on;
+SELECT s3_get_object('k');
+SET neon_s3.endpoint = 'http://127.0.0.1:1';
+SET neon_s3.allowed_hosts = 's3.example.com, *.example.org';
+SELECT s3_get_object('k');
+RESET neon_s3.allowed_hosts;
+RESET neon_s3.allow_http;
+
+-- No changes where nothing may change.
+BEGIN READ ONLY;
+SELECT s3_put_object('k', 'x');
+ROLLBACK;
+BEGIN READ ONLY;
+SELECT s3_get_object('k');
+ROLLBACK;
+
+-- Settings.
+SHOW neon_s3.connect_timeout;
+SHOW neon_s3.request_timeout;
+SHOW neon_s3.max_response_size;
+SET neon_s3.max_attempts = 0;
+SET neon_s3.request_timeout = '0';
+
+-- Activity: nothing is left under way.
+SELECT count(*) FROM s3_progress;
+SELECT s3_stats_reset();
+SELECT s3_get_object('k');
+SELECT operation, calls, errors, requests, retries, bytes_sent, bytes_received, total_time >= 0 AS timed
+  FROM s3_stats;
+
+-- Who may.
+CREATE ROLE regress_s3_nobody;
+SET ROLE regress_s3_nobody;
+SELECT s3_get_object('k');
+SELECT * FROM s3_doctor();
+SELECT s3_stats_reset();
+SELECT count(*) FROM s3_progress;
+RESET ROLE;
+DROP ROLE regress_s3_nobody;
+
+DROP EXTENSION neon_s3;

@@ -1,0 +1,312 @@
+#include "core/bucket_config.h"
+
+#include <algorithm>
+#include <optional>
+
+#include <nlohmann/json.hpp>
+
+#include "core/encoding.h"
+#include "core/error.h"
+#include "core/s3_request.h"
+#include "core/utc_time.h"
+#include "core/xml.h"
+
+namespace neon_s3 {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kMaxJsonBytes = 1 << 20;
+constexpr int kMaxJsonDepth = 32;
+
+// One table serves both directions: what JSON has as `member` is `element` in XML, in the order of
+// the table. A list is its element, repeated.
+enum class Kind { kText, kInteger, kFlag, kDate, kObject, kTexts, kObjects };
+enum class Presence {
+  kOptional,
+  kRequired,
+  kListed,  // an empty list is written out in JSON, as AWS's console does
+};
+
+struct Member;
+struct Shape {
+  const Member* first = nullptr;
+  const Member* last = nullptr;
+
+  constexpr Shape() = default;
+  template <std::size_t size>
+  constexpr Shape(const Member (&members)[size]) : first(members), last(members + size) {}
+  const Member* begin() const { return first; }
+  const Member* end() const { return last; }
+};
+
+struct Member {
+  const char* member;
+  const char* element;
+  Kind kind;
+  Presence presence = Presence::kOptional;
+  Shape shape = {};  // of an object, or of a list's
+};
+
+constexpr Member kCorsRule[] = {
+    {"ID", "ID", Kind::kText},
+    {"AllowedHeaders", "AllowedHeader", Kind::kTexts, Presence::kListed},
+    {"AllowedMethods", "AllowedMethod", Kind::kTexts, Presence::kRequired},
+    {"AllowedOrigins", "AllowedOrigin", Kind::kTexts, Presence::kRequired},
+    {"ExposeHeaders", "ExposeHeader", Kind::kTexts, Presence::kListed},
+    {"MaxAgeSeconds", "MaxAgeSeconds", Kind::kInteger},
+};
+constexpr Member kCors[] = {
+    {"CORSRules", "CORSRule", Kind::kObjects, Presence::kRequired, kCorsRule},
+};
+
+constexpr Member kTag[] = {
+    {"Key", "Key", Kind::kText, Presence::kRequired},
+    {"Value", "Value", Kind::kText, Presence::kRequired},
+};
+constexpr Member kAnd[] = {
+    {"Prefix", "Prefix", Kind::kText},
+    {"Tags", "Tag", Kind::kObjects, Presence::kOptional, kTag},
+    {"ObjectSizeGreaterThan", "ObjectSizeGreaterThan", Kind::kInteger},
+    {"ObjectSizeLessThan", "ObjectSizeLessThan", Kind::kInteger},
+};
+constexpr Member kFilter[] = {
+    {"Prefix", "Prefix", Kind::kText},
+    {"Tag", "Tag", Kind::kObject, Presence::kOptional, kTag},
+    {"ObjectSizeGreaterThan", "ObjectSizeGreaterThan", Kind::kInteger},
+    {"ObjectSizeLessThan", "ObjectSizeLessThan", Kind::kInteger},
+    {"And", "And", Kind::kObject, Presence::kOptional, kAnd},
+};
+constexpr Member kExpiration[] = {
+    {"Date", "Date", Kind::kDate},
+    {"Days", "Days", Kind::kInteger},
+    {"ExpiredObjectDeleteMarker", "ExpiredObjectDeleteMarker", Kind::kFlag},
+};
+constexpr Member kTransition[] = {
+    {"Date", "Date", Kind::kDate},
+    {"Days", "Days", Kind::kInteger},
+    {"StorageClass", "StorageClass", Kind::kText, Presence::kRequired},
+};
+constexpr Member kNoncurrentTransition[] = {
+    {"NoncurrentDays", "NoncurrentDays", Kind::kInteger},
+    {"StorageClass", "StorageClass", Kind::kText, Presence::kRequired},
+    {"NewerNoncurrentVersions", "NewerNoncurrentVersions", Kind::kInteger},
+};
+constexpr Member kNoncurrentExpiration[] = {
+    {"NoncurrentDays", "NoncurrentDays", Kind::kInteger},
+    {"NewerNoncurrentVersions", "NewerNoncurrentVersions", Kind::kInteger},
+};
+constexpr Member kAbort[] = {
+    {"DaysAfterInitiation", "DaysAfterInitiation", Kind::kInteger},
+};
+constexpr Member kLifecycleRule[] = {
+    {"ID", "ID", Kind::kText},
+    {"Prefix", "Prefix", Kind::kText},
+    {"Filter", "Filter", Kind::kObject, Presence::kOptional, kFilter},
+    {"Status", "Status", Kind::kText, Presence::kRequired},
+    {"Expiration", "Expiration", Kind::kObject, Presence::kOptional, kExpiration},
+    {"Transitions", "Transition", Kind::kObjects, Presence::kOptional, kTransition},
+    {"NoncurrentVersionTransitions", "NoncurrentVersionTransition", Kind::kObjects,
+     Presence::kOptional, kNoncurrentTransition},
+    {"NoncurrentVersionExpiration", "NoncurrentVersionExpiration", Kind::kObject,
+     Presence::kOptional, kNoncurrentExpiration},
+    {"AbortIncompleteMultipartUpload", "AbortIncompleteMultipartUpload", Kind::kObject,
+     Presence::kOptional, kAbort},
+};
+constexpr Member kLifecycle[] = {
+    {"Rules", "Rule", Kind::kObjects, Presence::kRequired, kLifecycleRule},
+};
+
+constexpr Member kPublicAccessBlock[] = {
+    {"BlockPublicAcls", "BlockPublicAcls", Kind::kFlag},
+    {"IgnorePublicAcls", "IgnorePublicAcls", Kind::kFlag},
+    {"BlockPublicPolicy", "BlockPublicPolicy", Kind::kFlag},
+    {"RestrictPublicBuckets", "RestrictPublicBuckets", Kind::kFlag},
+};
+
+struct Layout {
+  const char* root;
+  const char* rules;  // the member that JSON may do without; null: there is none
+  Shape shape;
+};
+
+Layout LayoutOf(BucketConfig config) {
+  switch (config) {
+    case BucketConfig::kCors:
+      return {"CORSConfiguration", "CORSRules", kCors};
+    case BucketConfig::kLifecycle:
+      return {"LifecycleConfiguration", "Rules", kLifecycle};
+    case BucketConfig::kPublicAccessBlock:
+      return {"PublicAccessBlockConfiguration", nullptr, kPublicAccessBlock};
+  }
+  throw Error(ErrorCode::kSystem, "unknown configuration of a bucket");
+}
+
+// JSON to XML.
+
+[[noreturn]] void Refuse(const std::string& path, const char* problem) {
+  throw Error(ErrorCode::kBadArgument, "\"" + WithoutControls(path) + "\" " + problem);
+}
+
+bool IsDeep(std::string_view json) {
+  int depth = 0;
+  bool in_text = false;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (in_text && c == '\\') ++i;
+    if (c == '"') in_text = !in_text;
+    if (in_text) continue;
+    if ((c == '[' || c == '{') && ++depth > kMaxJsonDepth) return true;
+    if (c == ']' || c == '}') --depth;
+  }
+  return false;
+}
+
+Json Parse(std::string_view json) {
+  if (json.size() > kMaxJsonBytes) throw Error(ErrorCode::kTooLarge, "JSON has more than 1 MiB");
+  if (IsDeep(json)) throw Error(ErrorCode::kBadArgument, "JSON is deeper than 32 levels");
+  Json value = Json::parse(json.begin(), json.end(), nullptr, /*allow_exceptions=*/false);
+  if (value.is_discarded()) throw Error(ErrorCode::kBadArgument, "invalid JSON");
+  return value;
+}
+
+std::string TextOf(const Json& value, const std::string& path) {
+  if (!value.is_string()) Refuse(path, "is no string");
+  const std::string& text = value.get_ref<const std::string&>();
+  if (!CanBeInXml(text)) Refuse(path, "has characters that XML cannot write");
+  return text;
+}
+
+std::string DateOf(const Json& value, const std::string& path) {
+  std::string text = TextOf(value, path);
+  if (text.size() == std::string_view("2030-01-31").size()) text.append("T00:00:00Z");
+  const std::optional<std::int64_t> seconds = ParseIso8601(text);
+  if (!seconds) Refuse(path, "is no date such as \"2030-01-31T00:00:00Z\"");
+  return UtcTime(*seconds).extended();
+}
+
+std::string ScalarText(Kind kind, const Json& value, const std::string& path) {
+  if (kind == Kind::kText || kind == Kind::kTexts) return TextOf(value, path);
+  if (kind == Kind::kDate) return DateOf(value, path);
+  if (kind == Kind::kFlag) {
+    if (!value.is_boolean()) Refuse(path, "is neither true nor false");
+    return value.get<bool>() ? "true" : "false";
+  }
+  if (!value.is_number_integer()) Refuse(path, "is no integer");
+  return value.dump();
+}
+
+void WriteMembers(const Json& object, const Shape& shape, const std::string& path,
+                  pugi::xml_node parent);
+
+void WriteOne(const Json& value, const Member& member, const std::string& path,
+              pugi::xml_node parent) {
+  if (member.kind == Kind::kObject || member.kind == Kind::kObjects) {
+    return WriteMembers(value, member.shape, path, AppendElement(parent, member.element));
+  }
+  AppendElement(parent, member.element, ScalarText(member.kind, value, path));
+}
+
+void WriteMember(const Json& value, const Member& member, const std::string& path,
+                 pugi::xml_node parent) {
+  if (member.kind != Kind::kTexts && member.kind != Kind::kObjects) {
+    return WriteOne(value, member, path, parent);
+  }
+  if (!value.is_array()) Refuse(path, "is no array");
+  if (value.empty() && member.presence == Presence::kRequired) Refuse(path, "is empty");
+  std::size_t i = 0;
+  for (const Json& item : value) {
+    WriteOne(item, member, path + "[" + std::to_string(i++) + "]", parent);
+  }
+}
+
+void WriteMembers(const Json& object, const Shape& shape, const std::string& path,
+                  pugi::xml_node parent) {
+  const auto path_of = [&path](const std::string& name) {
+    return path.empty() ? name : path + "." + name;
+  };
+  if (!object.is_object()) Refuse(path, "is no object");
+  for (const auto& item : object.items()) {
+    const bool known = std::any_of(shape.begin(), shape.end(), [&](const Member& member) {
+      return member.member == item.key();
+    });
+    if (!known) Refuse(path_of(item.key()), "is unknown");
+  }
+  for (const Member& member : shape) {
+    const auto found = object.find(member.member);
+    if (found != object.end()) {
+      WriteMember(*found, member, path_of(member.member), parent);
+    } else if (member.presence == Presence::kRequired) {
+      Refuse(path_of(member.member), "is missing");
+    }
+  }
+}
+
+// XML to JSON.
+
+Json ReadMembers(const pugi::xml_node& parent, const Shape& shape);
+
+Json ReadOne(const pugi::xml_node& element, const Member& member) {
+  switch (member.kind) {
+    case Kind::kInteger:
+      return XmlInteger(element, member.element);
+    case Kind::kFlag:
+      return XmlFlag(element, member.element);
+    case Kind::kObject:
+    case Kind::kObjects:
+      return ReadMembers(element, member.shape);
+    default:
+      return XmlText(element);
+  }
+}
+
+Json ReadList(const pugi::xml_node& parent, const Member& member) {
+  Json list = Json::array();
+  for (const pugi::xml_node& element : parent.children(member.element)) {
+    list.push_back(ReadOne(element, member));
+  }
+  return list;
+}
+
+Json ReadMembers(const pugi::xml_node& parent, const Shape& shape) {
+  Json object = Json::object();
+  for (const Member& member : shape) {
+    if (member.kind == Kind::kTexts || member.kind == Kind::kObjects) {
+      Json list = ReadList(parent, member);
+      const bool is_said = !list.empty() || member.presence != Presence::kOptional;
+      if (is_said) object[member.member] = std::move(list);
+    } else if (const pugi::xml_node element = parent.child(member.element)) {
+      object[member.member] = ReadOne(element, member);
+    }
+  }
+  return object;
+}
+
+}  // namespace
+
+std::string BucketConfigToXml(BucketConfig config, std::string_view json) {
+  const Layout layout = LayoutOf(config);
+  Json value = Parse(json);
+  if (layout.rules != nullptr && value.is_array()) {
+    Json rules = Json::object();
+    rules[layout.rules] = std::move(value);
+    value = std::move(rules);
+  }
+  if (!value.is_object()) {
+    throw Error(ErrorCode::kBadArgument, layout.rules != nullptr
+                                             ? "rules are no JSON array"
+                                             : "configuration is no JSON object");
+  }
+  pugi::xml_document document;
+  WriteMembers(value, layout.shape, "", AppendS3Root(&document, layout.root));
+  return ToText(document);
+}
+
+std::string BucketConfigToJson(BucketConfig config, std::string_view xml) {
+  const Layout layout = LayoutOf(config);
+  const XmlReply reply(xml, {layout.root, "BlockPublicAccessBlockConfiguration"});  // Ceph's name for it
+  const Json value = ReadMembers(reply.root(), layout.shape);
+  return (layout.rules != nullptr ? value[layout.rules] : value).dump();
+}
+
+}  // namespace neon_s3

@@ -1,0 +1,107 @@
+// What the backends did and are doing: s3_stats and s3_progress. Either regime; nothing here raises an
+// ERROR or throws, but for the functions that say so.
+//
+// The numbers are in a file below pg_stat_tmp that every backend maps, so that neither the library has
+// to be preloaded nor a lock taken: each backend writes to its own slot only. Where the file can't be
+// had, a backend counts for itself.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "pg/pg.h"
+
+extern "C" {
+#include "datatype/timestamp.h"
+}
+
+namespace neon_s3 {
+
+// One a SQL function; OperationName() has their names.
+enum class Operation {
+  kPresignGet,
+  kPresignPut,
+  kPresignHead,
+  kPresignDelete,
+  kPresign,
+  kPresignExplain,
+  kPresignPost,
+  kPresignUploadPart,
+  kPresignUpload,
+  kPutObject,
+  kGetObject,
+  kPutLargeObject,
+  kGetLargeObject,
+  kHeadObject,
+  kObjectExists,
+  kCopyObject,
+  kDeleteObject,
+  kDeleteObjects,
+  kHeadObjects,
+  kListObjects,
+  kCreateMultipartUpload,
+  kCompleteMultipartUpload,
+  kAbortMultipartUpload,
+  kListParts,
+  kListMultipartUploads,
+  kCreateBucket,
+  kDeleteBucket,
+  kBucketExists,
+  kListBuckets,
+  kPutBucketCors,
+  kGetBucketCors,
+  kDeleteBucketCors,
+  kPutBucketPolicy,
+  kGetBucketPolicy,
+  kDeleteBucketPolicy,
+  kPutPublicAccessBlock,
+  kGetPublicAccessBlock,
+  kPutBucketLifecycle,
+  kGetBucketLifecycle,
+  kSetupBucket,
+  kDoctor,
+};
+constexpr std::size_t kOperationCount = static_cast<std::size_t>(Operation::kDoctor) + 1;
+
+// The SQL function's name, a literal.
+const char* OperationName(Operation operation);
+// Makes a URL, and asks nobody.
+constexpr bool IsPresigning(Operation operation) { return operation < Operation::kPutObject; }
+
+struct Counters {
+  std::int64_t calls = 0, errors = 0;
+  std::int64_t requests = 0, retries = 0;
+  std::int64_t bytes_sent = 0, bytes_received = 0;
+  std::int64_t microseconds = 0;
+};
+
+// Adds to this backend's numbers.
+void Count(Operation operation, const Counters& more);
+void CountPresigned(Operation operation);
+
+// All backends' since the last reset, or the server's start: kOperationCount of them.
+void SumCounters(Counters* sums);
+void ResetCounters();
+
+// What this backend does shows from Begin to End; `key` in UTF-8.
+void BeginProgress(Operation operation, std::string_view key, TimestampTz started_at);
+void EndProgress();
+// Negative: not known.
+void SetItems(std::int64_t done, std::int64_t total);
+void SetBytesTotal(std::int64_t total);
+void SetBytesDone(std::int64_t done);
+
+struct Progress {
+  std::int32_t pid;
+  Operation operation;
+  std::int64_t items_done, items_total, bytes_done, bytes_total;  // negative: not known
+  TimestampTz started_at;
+  std::size_t key_size;
+  char key[1024];  // UTF-8
+};
+std::size_t SlotCount();
+// False where that slot's backend does nothing.
+bool ReadProgress(std::size_t slot, Progress* progress);
+
+}  // namespace neon_s3

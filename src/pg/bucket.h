@@ -1,0 +1,23 @@
+// What the functions about buckets have in common. C++'s regime.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "pg/s3_call.h"
+
+namespace neon_s3 {
+
+// A configuration as the server has it; nothing where none is set.
+std::optional<std::string> GetConfig(std::string_view bucket, std::string_view subresource, S3Client& s3);
+
+// True for the buckets of others too.
+bool BucketExists(std::string_view bucket, S3Client& s3);
+
+S3Request CreateBucketAt(const Target& target, std::string_view bucket);
+
+// All four of its switches, on or off.
+std::string PublicAccessBlockXml(bool block);
+
+}  // namespace neon_s3

@@ -1,0 +1,218 @@
+// s3_head_objects, s3_delete_objects: many objects, several requests at once, rows in the order of the
+// keys.
+#include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "core/object_key.h"
+#include "pg/result.h"
+#include "pg/s3_call.h"
+
+namespace neon_s3 {
+namespace {
+
+// How far requests run ahead of the first one whose reply is missing: that much is kept in memory.
+constexpr std::size_t kWindow = 256;
+
+// The replies to requests that are numbered from 0, in their order.
+template <typename Outcome>
+class InOrder {
+ public:
+  // `submit(id)` sends a request, `outcome_of(reply)` makes what is kept of its reply. On return, which
+  // takes at least one request more than there were Pop()s, Front() is there.
+  template <typename Submit, typename OutcomeOf>
+  void Advance(std::size_t request_count, S3Client& s3, const Submit& submit, const OutcomeOf& outcome_of) {
+    while (early_.empty() || early_.begin()->first != next_) {
+      for (; submitted_ < request_count && submitted_ < next_ + kWindow; ++submitted_) submit(submitted_);
+      const S3Reply reply = s3.Next();
+      early_.emplace(reply.id, outcome_of(reply));
+    }
+  }
+  const Outcome& Front() const { return early_.begin()->second; }
+  void Pop() {
+    early_.erase(early_.begin());
+    ++next_;
+  }
+
+ private:
+  std::map<std::size_t, Outcome> early_;
+  std::size_t next_ = 0, submitted_ = 0;
+};
+
+// What concerns one key is told in its row; what concerns them all is raised.
+void RaiseIfCommon(const S3Error& error) {
+  const bool is_common = error.status() == 0 ? error.code() != ErrorCode::kConnectionLost
+                                             : error.code() == ErrorCode::kNoCredentials;
+  if (is_common || error.s3_code() == "NoSuchBucket") throw error;
+}
+
+// ---------------------------------------------------------------- s3_head_objects
+
+struct Head {
+  bool found = false;
+  ObjectInfo object;
+  std::string error;
+};
+
+Head HeadOf(const S3Reply& reply) {
+  if (!reply.error) return {true, ParseObjectInfo(reply.response), {}};
+  if (reply.error->status() == 404) return {};
+  RaiseIfCommon(*reply.error);
+  return {false, {}, DescribeError(*reply.error)};
+}
+
+void PutRow(FunctionCallInfo fcinfo, std::string_view key, const Head& head) {
+  Row row;
+  row.Text(key);
+  row.Boolean(head.found);
+  row.BigIntOrNull(head.found ? head.object.size : -1);
+  row.TextOrNull(head.object.etag);
+  row.TextOrNull(head.object.content_type);
+  row.Time(head.object.last_modified);
+  row.TextOrNull(head.error);
+  row.Put(fcinfo);
+}
+
+// ---------------------------------------------------------------- s3_delete_objects
+
+// Keys that one request deletes. Those that XML has no way to write go one by one.
+struct Span {
+  std::size_t first, count;
+};
+
+std::vector<Span> SplitKeys(const TextArgs& keys) {
+  constexpr std::size_t kMost = 1000, kLeast = 100, kRequestsAtOnce = 16;
+  // As many requests as can be under way at once, unless that makes them tiny.
+  const std::size_t size = std::clamp(keys.count / kRequestsAtOnce, kLeast, kMost);
+  std::vector<Span> spans;
+  bool may_grow = false;
+  for (std::size_t i = 0; i < keys.count; ++i) {
+    const bool is_plain = CanBeInXml(keys.texts[i]);
+    if (is_plain && may_grow && spans.back().count < size) {
+      ++spans.back().count;
+    } else {
+      spans.push_back({i, 1});
+    }
+    may_grow = is_plain;
+  }
+  return spans;
+}
+
+S3Request DeleteSpan(std::string_view bucket, const TextArgs& keys, const Span& span) {
+  const std::string_view* first = keys.texts + span.first;
+  if (span.count == 1) return DeleteObject(bucket, *first);
+  return DeleteObjects(bucket, std::vector<std::string_view>(first, first + span.count));
+}
+
+// One of each key of the span.
+std::vector<DeletedObject> DeletedOf(const S3Reply& reply, const TextArgs& keys, const Span& span) {
+  std::vector<DeletedObject> deleted(span.count);
+  if (reply.error) {
+    RaiseIfCommon(*reply.error);
+    const std::string& code = reply.error->s3_code();
+    for (DeletedObject& object : deleted) object = {{}, code.empty() ? "Failed" : code, DescribeError(*reply.error)};
+    return deleted;
+  }
+  if (span.count == 1) return deleted;
+  std::map<std::string, DeletedObject> mentioned;
+  for (DeletedObject& object : ParseDeleteResult(reply.response.body)) {
+    std::string key = object.key;
+    mentioned[std::move(key)] = std::move(object);
+  }
+  for (std::size_t i = 0; i < span.count; ++i) {
+    const auto found = mentioned.find(std::string(keys.texts[span.first + i]));
+    deleted[i] = found != mentioned.end() ? found->second
+                                          : DeletedObject{{}, "NotMentioned", "the reply does not have this key"};
+  }
+  return deleted;
+}
+
+void PutRow(FunctionCallInfo fcinfo, std::string_view key, const DeletedObject& object) {
+  Row row;
+  row.Text(key);
+  row.Boolean(object.code.empty());
+  row.TextOrNull(object.code);
+  row.TextOrNull(object.message);
+  row.Put(fcinfo);
+}
+
+struct DeleteBatch {
+  std::vector<Span> spans;
+  InOrder<std::vector<DeletedObject>> replies;
+};
+
+void SetKeys(std::size_t done, const TextArgs& keys) {
+  SetItems(static_cast<std::int64_t>(done), static_cast<std::int64_t>(keys.count));
+}
+
+}  // namespace
+}  // namespace neon_s3
+
+using namespace neon_s3;
+
+NEON_S3_FUNCTION(neon_s3_head_objects) {
+  ArgReader args(fcinfo);
+  const TextArgs keys = args.Texts("keys");
+  const Target target = ReadTarget(args);
+  BeginRows(fcinfo);
+  if (keys.is_null) PG_RETURN_NULL();
+
+  InOrder<Head>* heads;
+  S3Call call(Operation::kHeadObjects, {}, target);
+  call.Run([&](S3Client&) {
+    for (const std::string_view key : keys) ValidateObjectKey(key);
+    heads = &call.Keep(InOrder<Head>());
+  });
+  ScratchMemory memory;
+  for (std::size_t i = 0; i < keys.count; ++i) {
+    SetKeys(i, keys);
+    call.Run([&](S3Client& s3) {
+      const auto submit = [&](std::size_t id) { s3.Submit(id, HeadObject(call.bucket(), keys.texts[id])); };
+      heads->Advance(keys.count, s3, submit, HeadOf);
+    });
+    memory.Enter();
+    PutRow(fcinfo, keys.texts[i], heads->Front());
+    memory.Leave();
+    heads->Pop();
+  }
+  call.Finish();
+  PG_RETURN_NULL();
+}
+
+NEON_S3_FUNCTION(neon_s3_delete_objects) {
+  ArgReader args(fcinfo);
+  const TextArgs keys = args.Texts("keys");
+  const Target target = ReadTarget(args);
+  BeginRows(fcinfo);
+  if (keys.is_null) PG_RETURN_NULL();
+
+  DeleteBatch* batch;
+  S3Call call(Operation::kDeleteObjects, {}, target);
+  call.Run([&](S3Client&) {
+    for (const std::string_view key : keys) ValidateObjectKey(key);
+    batch = &call.Keep(DeleteBatch{SplitKeys(keys), {}});
+  });
+  ScratchMemory memory;
+  for (std::size_t i = 0; i < batch->spans.size(); ++i) {
+    const Span& span = batch->spans[i];
+    SetKeys(span.first, keys);
+    call.Run([&](S3Client& s3) {
+      const auto submit = [&](std::size_t id) {
+        s3.Submit(id, DeleteSpan(call.bucket(), keys, batch->spans[id]));
+      };
+      const auto outcome_of = [&](const S3Reply& reply) {
+        return DeletedOf(reply, keys, batch->spans[reply.id]);
+      };
+      batch->replies.Advance(batch->spans.size(), s3, submit, outcome_of);
+    });
+    memory.Enter();
+    const std::vector<DeletedObject>& deleted = batch->replies.Front();
+    for (std::size_t key = 0; key < span.count; ++key) PutRow(fcinfo, keys.texts[span.first + key], deleted[key]);
+    memory.Leave();
+    batch->replies.Pop();
+  }
+  call.Finish();
+  PG_RETURN_NULL();
+}

@@ -1,0 +1,302 @@
+// s3_put_large_object, s3_get_large_object: in parts, several at once, so that memory stays bounded.
+#include <algorithm>
+#include <map>
+#include <memory>
+
+#include "core/error.h"
+#include "core/object_key.h"
+#include "pg/result.h"
+#include "pg/s3_call.h"
+
+extern "C" {
+#include "libpq/be-fsstubs.h"
+#include "libpq/libpq-fs.h"
+#include "miscadmin.h"
+#include "utils/fmgrprotos.h"
+}
+
+namespace neon_s3 {
+namespace {
+
+constexpr std::int64_t kPartSize = 8 << 20;  // bytes; more where an upload would need too many
+constexpr std::int64_t kMostParts = 10000;   // of an upload: S3's limit
+constexpr std::int64_t kMiB = 1 << 20;
+constexpr std::size_t kPartsAtOnce = 4;
+
+// ---------------------------------------------------------------- large objects, in PostgreSQL's regime
+
+int OpenLargeObject(Oid lo, int mode) {
+  return DatumGetInt32(DirectFunctionCall2(be_lo_open, ObjectIdGetDatum(lo), Int32GetDatum(mode)));
+}
+
+void CloseLargeObject(int fd) { DirectFunctionCall1(be_lo_close, Int32GetDatum(fd)); }
+
+std::int64_t Seek(int fd, std::int64_t offset, int whence) {
+  return DatumGetInt64(
+      DirectFunctionCall3(be_lo_lseek64, Int32GetDatum(fd), Int64GetDatum(offset), Int32GetDatum(whence)));
+}
+
+// In slices, between which the query can be cancelled.
+template <typename Transfer>
+std::size_t InSlices(std::size_t size, const Transfer& transfer) {
+  std::size_t done = 0;
+  while (done < size) {
+    CHECK_FOR_INTERRUPTS();
+    const int slice = static_cast<int>(std::min<std::size_t>(size - done, kMiB));
+    const int count = transfer(done, slice);
+    if (count <= 0) break;
+    done += static_cast<std::size_t>(count);
+  }
+  return done;
+}
+
+void ReadFully(int fd, char* buffer, std::size_t size) {
+  const std::size_t done = InSlices(
+      size, [&](std::size_t offset, int slice) { return lo_read(fd, buffer + offset, slice); });
+  if (done < size) {
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("the large object became shorter while it was read")));
+  }
+}
+
+void WriteFully(int fd, std::string_view bytes) {
+  InSlices(bytes.size(),
+           [&](std::size_t offset, int slice) { return lo_write(fd, bytes.data() + offset, slice); });
+}
+
+// ---------------------------------------------------------------- up
+
+struct UploadPlan {
+  std::int64_t size, part_size;
+  int part_count;
+};
+
+// More than S3 takes is S3's to refuse.
+UploadPlan PlanUpload(std::int64_t size) {
+  const std::int64_t least = (size + kMostParts - 1) / kMostParts;
+  const std::int64_t part_size = std::max(kPartSize, (least + kMiB - 1) / kMiB * kMiB);
+  return {size, part_size, static_cast<int>((size + part_size - 1) / part_size)};
+}
+
+struct Upload {
+  std::string upload_id;  // empty: none was begun
+  std::map<std::size_t, std::unique_ptr<char[]>> bodies;  // of the parts under way
+  std::vector<CompletedPart> parts;
+  WrittenObject written;
+};
+
+// Shared, since std::any wants what can be copied.
+using SharedUpload = std::shared_ptr<Upload>;
+
+struct PutArgs {
+  OptionalText key, content_type;
+  FieldArgs metadata;
+  bool overwrite;
+};
+
+void PutWhole(S3Call& call, const PutArgs& args, int fd, std::size_t size, Upload* upload) {
+  char* body;
+  call.Run([&](S3Client&) {
+    upload->bodies[0] = std::make_unique<char[]>(size);
+    body = upload->bodies[0].get();
+  });
+  ReadFully(fd, body, size);
+  call.Run([&](S3Client& s3) {
+    upload->written = ParseWrittenObject(
+        s3.Call(PutObject(call.bucket(), *args.key, {body, size},
+                          AttributesOf(args.content_type, args.metadata), args.overwrite)));
+  });
+}
+
+void BeginUpload(S3Call& call, const PutArgs& args, Upload* upload) {
+  call.Run([&](S3Client& s3) {
+    // Servers that know no condition on the completion would overwrite it all the same.
+    if (!args.overwrite && Exists(s3, HeadObject(call.bucket(), *args.key))) {
+      throw Error(ErrorCode::kRefused, "object \"" + std::string(*args.key) + "\" exists already",
+                  "Set overwrite to true to replace it.");
+    }
+    upload->upload_id = ParseUploadId(
+        s3.Call(CreateMultipartUpload(call.bucket(), *args.key,
+                                      AttributesOf(args.content_type, args.metadata)))
+            .body);
+  });
+}
+
+// Notes one part that is done.
+void AwaitPart(S3Client& s3, Upload* upload) {
+  const S3Reply reply = s3.Next();
+  if (reply.error) throw *reply.error;
+  upload->parts.push_back({static_cast<int>(reply.id), ParseWrittenObject(reply.response).etag});
+  upload->bodies.erase(reply.id);
+}
+
+void SendParts(S3Call& call, const PutArgs& args, int fd, const UploadPlan& plan, Upload* upload) {
+  for (int part = 1; part <= plan.part_count; ++part) {
+    SetItems(part - 1, plan.part_count);
+    const auto size = static_cast<std::size_t>(
+        std::min(plan.part_size, plan.size - (part - 1) * plan.part_size));
+    char* body;
+    call.Run([&](S3Client& s3) {
+      if (upload->bodies.size() == kPartsAtOnce) AwaitPart(s3, upload);
+      auto& buffer = upload->bodies[static_cast<std::size_t>(part)];
+      buffer = std::make_unique<char[]>(size);
+      body = buffer.get();
+    });
+    ReadFully(fd, body, size);
+    call.Run([&](S3Client& s3) {
+      s3.Submit(static_cast<std::size_t>(part),
+                UploadPart(call.bucket(), *args.key, upload->upload_id, part, {body, size}));
+    });
+  }
+}
+
+void CompleteUpload(S3Call& call, const PutArgs& args, Upload* upload) {
+  call.Run([&](S3Client& s3) {
+    while (s3.busy()) AwaitPart(s3, upload);
+    std::sort(upload->parts.begin(), upload->parts.end(), [](const CompletedPart& a, const CompletedPart& b) {
+      return a.part_number < b.part_number;
+    });
+    upload->written = Complete(s3, call.bucket(), *args.key, upload->upload_id, upload->parts, args.overwrite);
+  });
+}
+
+// The parts of an upload that is never completed cost money. Nothing is raised: an error is under way.
+void AbortUpload(S3Call& call, const PutArgs& args, const Upload& upload) {
+  call.RunLast([&](S3Client& s3) {
+    s3.Call(AbortMultipartUpload(call.bucket(), *args.key, upload.upload_id));
+  });
+}
+
+void PutInParts(S3Call& call, const PutArgs& args, int fd, const UploadPlan& plan, Upload* upload) {
+  BeginUpload(call, args, upload);
+  PG_TRY();
+  {
+    SendParts(call, args, fd, plan, upload);
+    CompleteUpload(call, args, upload);
+  }
+  PG_CATCH();
+  {
+    AbortUpload(call, args, *upload);
+    PG_RE_THROW();
+  }
+  PG_END_TRY();
+}
+
+// ---------------------------------------------------------------- down
+
+struct Download {
+  std::int64_t size = 0;
+  std::string etag, version_id;
+  std::size_t part_count = 0, submitted = 0, written = 0;
+  std::map<std::size_t, HttpResponse> early;  // by part, until those before it are written
+};
+
+S3Request GetPart(std::string_view bucket, std::string_view key, std::string_view version_id,
+                  const Download& download, std::size_t part) {
+  S3Request request = GetObject(bucket, key, version_id);
+  const std::int64_t start = static_cast<std::int64_t>(part) * kPartSize;
+  SetRange(start, std::min(kPartSize, download.size - start), &request);
+  SetIfMatch(download.etag, &request);  // all parts are of the same object
+  return request;
+}
+
+// On return the part that is to be written next is there.
+void Advance(Download* download, S3Client& s3, std::string_view bucket, std::string_view key,
+             std::string_view version_id) {
+  while (download->early.empty() || download->early.begin()->first != download->written) {
+    for (; download->submitted < std::min(download->part_count, download->written + kPartsAtOnce);
+         ++download->submitted) {
+      s3.Submit(download->submitted, GetPart(bucket, key, version_id, *download, download->submitted));
+    }
+    S3Reply reply = s3.Next();
+    if (reply.error) throw *reply.error;
+    download->early.emplace(reply.id, std::move(reply.response));
+  }
+}
+
+// The size that was asked for, whatever the server sent.
+std::string_view PartBody(const Download& download) {
+  const auto& [part, response] = *download.early.begin();
+  const std::int64_t start = static_cast<std::int64_t>(part) * kPartSize;
+  const auto size = static_cast<std::size_t>(std::min(kPartSize, download.size - start));
+  if (response.body.size() != size) {
+    throw Error(ErrorCode::kMalformedReply, "malformed reply from the S3 server", "",
+                "It has another length than the range that was asked for.");
+  }
+  return response.body;
+}
+
+}  // namespace
+}  // namespace neon_s3
+
+using namespace neon_s3;
+
+NEON_S3_FUNCTION(neon_s3_put_large_object) {
+  if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_NULL();
+  ArgReader args(fcinfo);
+  PutArgs put;
+  put.key = args.Text();
+  const Oid lo = *args.ObjectId();
+  put.content_type = args.Text();
+  put.metadata = args.Fields("metadata");
+  put.overwrite = args.Boolean(true);
+  const Target target = ReadTarget(args);
+
+  Upload* upload;
+  S3Call call(Operation::kPutLargeObject, put.key, target);
+  const int fd = OpenLargeObject(lo, INV_READ);
+  const UploadPlan plan = PlanUpload(Seek(fd, 0, SEEK_END));
+  Seek(fd, 0, SEEK_SET);
+  SetBytesTotal(plan.size);
+  call.Run([&](S3Client&) {
+    ValidateObjectKey(*put.key);
+    upload = call.Keep(std::make_shared<Upload>()).get();
+  });
+  if (plan.part_count <= 1) {
+    PutWhole(call, put, fd, static_cast<std::size_t>(plan.size), upload);
+  } else {
+    PutInParts(call, put, fd, plan, upload);
+  }
+  CloseLargeObject(fd);
+  const Datum row = WrittenRow(fcinfo, upload->written);
+  call.Finish();
+  return row;
+}
+
+NEON_S3_FUNCTION(neon_s3_get_large_object) {
+  if (PG_ARGISNULL(0)) PG_RETURN_NULL();
+  ArgReader args(fcinfo);
+  const OptionalText key = args.Text();
+  std::optional<Oid> lo = args.ObjectId();
+  const OptionalText version_id = args.Text();
+  const Target target = ReadTarget(args);
+
+  Download* download;
+  const std::string_view version = version_id.value_or(std::string_view());
+  S3Call call(Operation::kGetLargeObject, key, target);
+  call.Run([&](S3Client& s3) {
+    ValidateObjectKey(*key);
+    const ObjectInfo object = ParseObjectInfo(s3.Call(HeadObject(call.bucket(), *key, version)));
+    download = &call.Keep(Download());
+    download->size = object.size;
+    download->etag = object.etag;
+    download->part_count = static_cast<std::size_t>((object.size + kPartSize - 1) / kPartSize);
+  });
+  SetBytesTotal(download->size);
+  if (!lo) lo = DatumGetObjectId(DirectFunctionCall1(be_lo_create, ObjectIdGetDatum(InvalidOid)));
+  const int fd = OpenLargeObject(*lo, INV_WRITE);
+  DirectFunctionCall2(be_lo_truncate64, Int32GetDatum(fd), Int64GetDatum(0));
+  for (; download->written < download->part_count; ++download->written) {
+    SetItems(static_cast<std::int64_t>(download->written), static_cast<std::int64_t>(download->part_count));
+    std::string_view body;
+    call.Run([&](S3Client& s3) {
+      Advance(download, s3, call.bucket(), *key, version);
+      body = PartBody(*download);
+    });
+    WriteFully(fd, body);
+    download->early.erase(download->early.begin());
+  }
+  CloseLargeObject(fd);
+  call.Finish();
+  PG_RETURN_OID(*lo);
+}

@@ -1,0 +1,62 @@
+// s3_create_multipart_upload, s3_complete_multipart_upload, s3_abort_multipart_upload.
+#include "core/object_key.h"
+#include "core/part_list.h"
+#include "pg/result.h"
+#include "pg/s3_call.h"
+
+using namespace neon_s3;
+
+NEON_S3_FUNCTION(neon_s3_create_multipart_upload) {
+  if (PG_ARGISNULL(0)) PG_RETURN_NULL();
+  ArgReader args(fcinfo);
+  const OptionalText key = args.Text();
+  const OptionalText content_type = args.Text();
+  const FieldArgs metadata = args.Fields("metadata");
+  const Target target = ReadTarget(args);
+
+  const std::string* upload_id;
+  S3Call call(Operation::kCreateMultipartUpload, key, target);
+  call.Run([&](S3Client& s3) {
+    ValidateObjectKey(*key);
+    const ObjectAttributes attributes = AttributesOf(content_type, metadata);
+    upload_id = &call.Keep(ParseUploadId(s3.Call(CreateMultipartUpload(call.bucket(), *key, attributes)).body));
+  });
+  const Datum result = TextDatum(*upload_id);
+  call.Finish();
+  return result;
+}
+
+NEON_S3_FUNCTION(neon_s3_complete_multipart_upload) {
+  if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2)) PG_RETURN_NULL();
+  ArgReader args(fcinfo);
+  const OptionalText key = args.Text();
+  const OptionalText upload_id = args.Text();
+  const OptionalText parts = args.JsonText();
+  const Target target = ReadTarget(args);
+
+  const WrittenObject* written;
+  S3Call call(Operation::kCompleteMultipartUpload, key, target);
+  call.Run([&](S3Client& s3) {
+    ValidateObjectKey(*key);
+    written = &call.Keep(Complete(s3, call.bucket(), *key, *upload_id, ParsePartList(*parts), true));
+  });
+  const Datum row = WrittenRow(fcinfo, *written);
+  call.Finish();
+  return row;
+}
+
+NEON_S3_FUNCTION(neon_s3_abort_multipart_upload) {
+  if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_NULL();
+  ArgReader args(fcinfo);
+  const OptionalText key = args.Text();
+  const OptionalText upload_id = args.Text();
+  const Target target = ReadTarget(args);
+
+  S3Call call(Operation::kAbortMultipartUpload, key, target);
+  call.Run([&](S3Client& s3) {
+    ValidateObjectKey(*key);
+    s3.Call(AbortMultipartUpload(call.bucket(), *key, *upload_id));
+  });
+  call.Finish();
+  PG_RETURN_VOID();
+}

@@ -1,0 +1,167 @@
+// s3_put_object, s3_get_object, s3_head_object, s3_object_exists, s3_copy_object, s3_delete_object.
+#include <algorithm>
+#include <new>
+
+#include "core/error.h"
+#include "core/object_key.h"
+#include "pg/result.h"
+#include "pg/s3_call.h"
+
+extern "C" {
+#include "utils/memutils.h"
+}
+
+namespace neon_s3 {
+namespace {
+
+Datum ObjectRow(FunctionCallInfo fcinfo, std::string_view key, const ObjectInfo& object) {
+  JsonBuilder metadata;
+  metadata.BeginObject();
+  for (const auto& [name, value] : object.metadata) metadata.Member(name, value);
+  metadata.EndObject();
+  Row row;
+  row.Text(key);
+  row.BigInt(object.size);
+  row.TextOrNull(object.etag);
+  row.TextOrNull(object.content_type);
+  row.Time(object.last_modified);
+  row.TextOrNull(object.version_id);
+  row.TextOrNull(object.storage_class);
+  row.Add(JsonbPGetDatum(metadata.Finish()), false);
+  return row.Finish(fcinfo);
+}
+
+// In C++'s regime PostgreSQL may not raise that it has no memory.
+bytea* NewBytea(std::string_view bytes) {
+  auto* result = static_cast<bytea*>(palloc_extended(bytes.size() + VARHDRSZ, MCXT_ALLOC_NO_OOM));
+  if (result == nullptr) throw std::bad_alloc();
+  SET_VARSIZE(result, bytes.size() + VARHDRSZ);
+  std::copy(bytes.begin(), bytes.end(), VARDATA(result));
+  return result;
+}
+
+}  // namespace
+}  // namespace neon_s3
+
+using namespace neon_s3;
+
+NEON_S3_FUNCTION(neon_s3_put_object) {
+  if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_NULL();
+  ArgReader args(fcinfo);
+  const OptionalText key = args.Text();
+  const OptionalText body = args.Bytes();
+  const OptionalText content_type = args.Text();
+  const FieldArgs metadata = args.Fields("metadata");
+  const bool overwrite = args.Boolean(true);
+  const Target target = ReadTarget(args);
+
+  const WrittenObject* written;
+  S3Call call(Operation::kPutObject, key, target);
+  SetBytesTotal(static_cast<std::int64_t>(body->size()));
+  call.Run([&](S3Client& s3) {
+    ValidateObjectKey(*key);
+    written = &call.Keep(ParseWrittenObject(s3.Call(PutObject(
+        call.bucket(), *key, *body, AttributesOf(content_type, metadata), overwrite))));
+  });
+  const Datum row = WrittenRow(fcinfo, *written);
+  call.Finish();
+  return row;
+}
+
+NEON_S3_FUNCTION(neon_s3_get_object) {
+  if (PG_ARGISNULL(0)) PG_RETURN_NULL();
+  ArgReader args(fcinfo);
+  const OptionalText key = args.Text();
+  const std::optional<std::int64_t> start = args.NonNegative("range_start");
+  const std::optional<std::int64_t> length = args.NonNegative("range_length");
+  const OptionalText version_id = args.Text();
+  const Target target = ReadTarget(args);
+
+  bytea* body;
+  S3Call call(Operation::kGetObject, key, target);
+  call.Run([&](S3Client& s3) {
+    ValidateObjectKey(*key);
+    const std::string_view version = version_id.value_or(std::string_view());
+    // HTTP has no range of no bytes; whether there is such an object is asked all the same.
+    const bool nothing = length && *length == 0;
+    S3Request request = nothing ? HeadObject(call.bucket(), *key, version)
+                                : GetObject(call.bucket(), *key, version);
+    if (!nothing) SetRange(start, length, &request);
+    body = NewBytea(s3.Call(std::move(request)).body);
+  });
+  call.Finish();
+  PG_RETURN_BYTEA_P(body);
+}
+
+NEON_S3_FUNCTION(neon_s3_head_object) {
+  if (PG_ARGISNULL(0)) PG_RETURN_NULL();
+  ArgReader args(fcinfo);
+  const OptionalText key = args.Text();
+  const OptionalText version_id = args.Text();
+  const Target target = ReadTarget(args);
+
+  const ObjectInfo* object;
+  S3Call call(Operation::kHeadObject, key, target);
+  call.Run([&](S3Client& s3) {
+    ValidateObjectKey(*key);
+    const std::string_view version = version_id.value_or(std::string_view());
+    object = &call.Keep(ParseObjectInfo(s3.Call(HeadObject(call.bucket(), *key, version))));
+  });
+  const Datum row = ObjectRow(fcinfo, *key, *object);
+  call.Finish();
+  return row;
+}
+
+NEON_S3_FUNCTION(neon_s3_object_exists) {
+  if (PG_ARGISNULL(0)) PG_RETURN_NULL();
+  ArgReader args(fcinfo);
+  const OptionalText key = args.Text();
+  const Target target = ReadTarget(args);
+
+  bool exists;
+  S3Call call(Operation::kObjectExists, key, target);
+  call.Run([&](S3Client& s3) {
+    ValidateObjectKey(*key);
+    exists = Exists(s3, HeadObject(call.bucket(), *key));
+  });
+  call.Finish();
+  PG_RETURN_BOOL(exists);
+}
+
+NEON_S3_FUNCTION(neon_s3_copy_object) {
+  if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_NULL();
+  ArgReader args(fcinfo);
+  const OptionalText source_key = args.Text();
+  const OptionalText key = args.Text();
+  const OptionalText source_bucket = args.Text();
+  const Target target = ReadTarget(args);
+
+  const WrittenObject* written;
+  S3Call call(Operation::kCopyObject, key, target);
+  call.Run([&](S3Client& s3) {
+    ValidateObjectKey(*source_key);
+    ValidateObjectKey(*key);
+    if (source_bucket) ValidateBucketName(*source_bucket);
+    written = &call.Keep(ParseWrittenDocument(s3.Call(CopyObject(
+        source_bucket.value_or(call.bucket()), *source_key, call.bucket(), *key))));
+  });
+  const Datum row = WrittenRow(fcinfo, *written);
+  call.Finish();
+  return row;
+}
+
+NEON_S3_FUNCTION(neon_s3_delete_object) {
+  if (PG_ARGISNULL(0)) PG_RETURN_NULL();
+  ArgReader args(fcinfo);
+  const OptionalText key = args.Text();
+  const OptionalText version_id = args.Text();
+  const Target target = ReadTarget(args);
+
+  S3Call call(Operation::kDeleteObject, key, target);
+  call.Run([&](S3Client& s3) {
+    ValidateObjectKey(*key);
+    s3.Call(DeleteObject(call.bucket(), *key, version_id.value_or(std::string_view())));
+  });
+  call.Finish();
+  PG_RETURN_VOID();
+}

@@ -1,0 +1,568 @@
+"""An S3 server that fails in every way a server, or what is between, can fail. It keeps nothing and checks no signature.
+
+usage: fault_server.py [CERTIFICATE KEY [HTTPS_PORT]]
+
+The end of standard input ends the server. The first line that it prints is a JSON object of its ports, on 127.0.0.1:
+  http        plays the faults; https does so over TLS, where a certificate is given
+  other       the same as http: the host that nobody may be sent to
+  mute        accepts, and neither reads nor answers
+  black_hole  its backlog is full: connects are never answered
+  closed      nobody listens
+  dns         true where UDP port 53 of 127.0.0.53 (of 127.0.0.9, if that is taken) takes questions, and answers none
+
+POST /control/reset with a JSON list of faults: what the first, second ... try of a request gets; the last one is for all after
+it. A try is a request of the same method and target. No fault: an answer that looks like that of S3 (see Answers).
+POST /control/requests: what came since, a list of objects.
+POST /control/alive: the number of connections that are open, but for this one.
+"""
+import collections, hashlib, itertools, json, os, re, select, socket, ssl, struct, sys, threading, time
+from urllib.parse import parse_qs, unquote, urlsplit
+from xml.sax.saxutils import escape
+
+LONGEST = 60  # seconds that anything is held
+NS = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
+HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
+REQUEST_ID = 'FAULT0123456789'
+REASONS = collections.defaultdict(lambda: 'Whatever', {200: 'OK', 204: 'No Content', 206: 'Partial Content', 404: 'Not Found'})
+CODES = {400: 'BadRequest', 403: 'AccessDenied', 404: 'NoSuchKey', 405: 'MethodNotAllowed', 409: 'OperationAborted',
+         412: 'PreconditionFailed', 429: 'SlowDown', 500: 'InternalError', 501: 'NotImplemented', 503: 'SlowDown'}
+
+lock = threading.Lock()
+plan, tries, requests = [], collections.Counter(), []
+generation = 0
+connections = {}
+numbers = itertools.count(1)
+
+
+class Done(Exception):
+    """This connection is at its end."""
+
+
+class Request:
+    def __init__(self, method, target, headers, connection, port):
+        self.method, self.target, self.headers, self.connection, self.port = method, target, headers, connection, port
+        parts = urlsplit(target)
+        self.path, self.query = unquote(parts.path), parse_qs(parts.query, keep_blank_values=True)
+        _, self.bucket, self.key = (self.path + '//').split('/', 2)
+        self.key = self.key[:-1] if self.key.endswith('/') else self.key
+        if parts.path.count('/') > 1: self.key = unquote(parts.path.split('/', 2)[2])
+        self.length = int(headers.get('content-length') or 0)
+        self.body, self.received = b'', 0
+        scope = re.search(r'Credential=[^/]*/(\d{8})/([^/]*)/([^/]*)/aws4_request', headers.get('authorization', ''))
+        self.region, self.service = (scope.group(2), scope.group(3)) if scope else (None, None)
+
+    def record(self):
+        return {'method': self.method, 'target': self.target, 'bucket': self.bucket, 'key': self.key, 'host': self.headers.get('host'),
+                'headers': self.headers, 'region': self.region, 'service': self.service, 'port': self.port, 'received': self.received,
+                'sha256': hashlib.sha256(self.body).hexdigest(), 'connection': self.connection, 'time': self.time}
+
+
+# ---------------------------------------------------------------- what S3 answers
+
+def content(size): return (b'0123456789abcdef' * (size // 16 + 1))[:size]
+
+
+class Answers:
+    """(status, headers, body) of a request. Keys: missing... is no object; size-N... is one of N bytes; all else is 'hello'."""
+
+    def __init__(self, request): self.request = request
+
+    def answer(self):
+        request, query, method = self.request, self.request.query, self.request.method
+        has = lambda *names: all(name in query for name in names)
+        if not request.bucket: return self.xml('ListAllMyBucketsResult', '<Buckets><Bucket><Name>b</Name>'
+                                               '<CreationDate>2026-01-01T00:00:00.000Z</CreationDate></Bucket></Buckets>')
+        if not request.key: return self.of_bucket(method, query)
+        if has('uploads') and method == 'POST':
+            return self.xml('InitiateMultipartUploadResult', f'<Bucket>b</Bucket><Key>{escape(request.key)}</Key><UploadId>upload</UploadId>')
+        if has('uploadId') and method == 'POST':
+            return self.xml('CompleteMultipartUploadResult', f'<Bucket>b</Bucket><Key>{escape(request.key)}</Key><ETag>"{"a" * 32}-1"</ETag>')
+        if has('uploadId') and method == 'GET': return self.xml('ListPartsResult', '<IsTruncated>false</IsTruncated>')
+        if method == 'DELETE': return 204, {}, b''
+        if method == 'PUT' and 'x-amz-copy-source' in request.headers:
+            return self.xml('CopyObjectResult', f'<LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>"{"b" * 32}"</ETag>')
+        if method == 'PUT': return 200, {'ETag': f'"{hashlib.md5(request.body).hexdigest()}"'}, b''
+        return self.of_object()
+
+    def xml(self, root, inner): return 200, {'Content-Type': 'application/xml'}, f'{HEAD}<{root} {NS}>{inner}</{root}>'.encode()
+
+    def of_object(self):
+        key = self.request.key
+        if key.startswith('missing'): return error(404, 'NoSuchKey')
+        size = re.match(r'size-(\d+)', key)
+        body = content(int(size[1])) if size else b'hello'
+        headers = {'Content-Type': 'text/plain', 'ETag': f'"{hashlib.md5(body).hexdigest()}"', 'Last-Modified': 'Thu, 01 Jan 2026 00:00:00 GMT',
+                   'Accept-Ranges': 'bytes', 'x-amz-meta-owner': 'somebody'}
+        range_ = re.fullmatch(r'bytes=(\d+)-(\d*)', self.request.headers.get('range', ''))
+        if not range_: return 200, headers, body
+        first, last = int(range_[1]), min(int(range_[2] or len(body) - 1), len(body) - 1)
+        if first >= len(body): return error(416, 'InvalidRange')
+        headers['Content-Range'] = f'bytes {first}-{last}/{len(body)}'
+        return 206, headers, body[first:last + 1]
+
+    def of_bucket(self, method, query):
+        if 'delete' in query:
+            keys = re.findall(rb'<Key>(.*?)</Key>', self.request.body, re.S)
+            return self.xml('DeleteResult', ''.join(f'<Deleted><Key>{key.decode()}</Key></Deleted>' for key in keys))
+        if method == 'GET' and 'list-type' in query:
+            entry = lambda n: (f'<Contents><Key>k{n}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>"{"c" * 32}"</ETag>'
+                               '<Size>5</Size><StorageClass>STANDARD</StorageClass></Contents>')
+            return self.xml('ListBucketResult', '<Name>b</Name><IsTruncated>false</IsTruncated><KeyCount>3</KeyCount>' + ''.join(map(entry, range(3))))
+        for name, code in (('cors', 'NoSuchCORSConfiguration'), ('policy', 'NoSuchBucketPolicy'), ('lifecycle', 'NoSuchLifecycleConfiguration'),
+                           ('publicAccessBlock', 'NoSuchPublicAccessBlockConfiguration')):
+            if name in query and method == 'GET': return error(404, code)
+        if 'uploads' in query: return self.xml('ListMultipartUploadsResult', '<IsTruncated>false</IsTruncated>')
+        return (204 if method == 'DELETE' else 200), {}, b''
+
+
+def error(status, code=None, more='', message='what the fault server says'):
+    body = f'{HEAD}<Error><Code>{code or CODES.get(status, "Other")}</Code><Message>{message}</Message>{more}<RequestId>{REQUEST_ID}</RequestId></Error>'
+    return status, {'Content-Type': 'application/xml'}, body.encode()
+
+
+# ---------------------------------------------------------------- one connection
+
+class Connection:
+    def __init__(self, sock, port):
+        self.sock, self.port, self.number, self.buffer, self.clock = sock, port, next(numbers), b'', 0
+
+    def serve(self):
+        with lock: connections[self.number] = self
+        try:
+            self.sock.settimeout(LONGEST)
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self.port == 'https':
+                self.sock = tls.wrap_socket(self.sock, server_side=True)
+            while True: self.serve_one()
+        except (Done, OSError, ValueError, ssl.SSLError):
+            pass
+        finally:
+            with lock: connections.pop(self.number, None)
+            self.sock.close()
+
+    def fill(self):
+        more = self.sock.recv(1 << 16)
+        if not more: raise Done
+        self.buffer += more
+
+    def read_head(self):
+        while b'\r\n\r\n' not in self.buffer: self.fill()
+        head, self.buffer = self.buffer.split(b'\r\n\r\n', 1)
+        first, *lines = head.decode('latin-1').split('\r\n')
+        method, target, _ = first.split(' ')
+        headers = {name.lower(): value.strip() for name, value in (line.split(':', 1) for line in lines)}
+        return Request(method, target, headers, self.number, self.port)
+
+    def read_body(self, request, limit=None):
+        if request.headers.pop('expect', None): self.sock.sendall(b'HTTP/1.1 100 Continue\r\n\r\n')
+        if 'chunked' in request.headers.get('transfer-encoding', ''): raise Done  # S3 wants a length
+        wanted = request.length if limit is None else min(limit, request.length)
+        parts = []
+        while request.received < wanted:
+            if not self.buffer: self.fill()
+            part, self.buffer = self.buffer[:wanted - request.received], self.buffer[wanted - request.received:]
+            parts.append(part)
+            request.received += len(part)
+        request.body = b''.join(parts)
+
+    def serve_one(self):
+        request = self.read_head()
+        request.time = time.time()
+        if request.path.startswith('/control/'):
+            self.read_body(request)
+            return self.send(200, {'Content-Type': 'application/json'}, json.dumps(control(request, self)).encode())
+        with lock:
+            number = tries[request.method, request.target]
+            tries[request.method, request.target] += 1
+            fault = plan[min(number, len(plan) - 1)] if plan else 'ok'
+            index = len(requests)
+            requests.append(request.record())
+        name, *arguments = fault.split(':')
+        behaviour = FAULTS[name]
+        if name not in WITH_BODY_UNREAD: self.read_body(request)
+        with lock:
+            if index < len(requests) and requests[index]['connection'] == self.number: requests[index] = request.record()
+        behaviour(self, request, *arguments)
+
+    def head(self, status, headers, length):
+        lines = [f'HTTP/1.1 {status} {REASONS[status]}', f'x-amz-request-id: {REQUEST_ID}', 'Date: ' + time.strftime('%a, %d %b %Y %H:%M:%S GMT', time.gmtime(time.time() + self.clock))]
+        if length is not None and status != 204: lines.append(f'Content-Length: {length}')
+        return '\r\n'.join(lines + [f'{name}: {value}' for name, value in headers.items()]).encode('latin-1', 'surrogateescape') + b'\r\n\r\n'
+
+    def send(self, status, headers, body, method=None):
+        self.sock.sendall(self.head(status, headers, len(body)) + (b'' if method == 'HEAD' else body))
+
+    def reset(self):
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+        self.sock.close()
+        raise Done
+
+    def hold(self):
+        """Until the client goes, the tests go on, or for LONGEST."""
+        mine, end = generation, time.monotonic() + LONGEST
+        while mine == generation and time.monotonic() < end:
+            if select.select([self.sock], [], [], 0.05)[0] and not self.sock.recv(1 << 16): break
+        raise Done
+
+    def keep(self):
+        """As hold, but what the client sends stays unread."""
+        mine, end = generation, time.monotonic() + LONGEST
+        poll = select.poll()
+        poll.register(self.sock, select.POLLRDHUP)
+        while mine == generation and time.monotonic() < end:
+            if poll.poll(50): break
+        raise Done
+
+    def pour(self, chunk, bytes_):
+        for _ in range(bytes_ // len(chunk)): self.sock.sendall(chunk)
+        raise Done
+
+
+# ---------------------------------------------------------------- faults
+
+FAULTS, WITH_BODY_UNREAD = {}, set()
+
+
+def fault(behaviour):
+    FAULTS[behaviour.__name__] = behaviour
+    return behaviour
+
+
+def body_unread(behaviour):
+    WITH_BODY_UNREAD.add(behaviour.__name__)
+    return fault(behaviour)
+
+
+@fault
+def ok(c, request): c.send(*Answers(request).answer(), method=request.method)
+
+
+@fault
+def status(c, request, number, code=None): c.send(*error(int(number), code), method=request.method)
+
+
+@fault
+def empty(c, request, number): c.send(int(number), {}, b'')
+
+
+@fault
+def retry_after(c, request, number, seconds):
+    _, headers, body = error(int(number))
+    c.send(int(number), {**headers, 'Retry-After': seconds}, body, method=request.method)
+
+
+@fault
+def hang(c, request): c.hold()
+
+
+@fault
+def gate(c, request):
+    """Answers, but objects whose keys have the word slow only after the next reset."""
+    mine, end = generation, time.monotonic() + LONGEST
+    while 'slow' in request.key and mine == generation and time.monotonic() < end: time.sleep(0.01)
+    ok(c, request)
+
+
+@fault
+def dated(c, request, seconds):
+    c.clock = int(seconds)
+    ok(c, request)
+
+
+@body_unread
+def hang_unread(c, request): c.keep()
+
+
+@body_unread
+def reset_sending(c, request):
+    c.read_body(request, 1 << 16)
+    c.reset()
+
+
+@fault
+def reset(c, request): c.reset()
+
+
+@fault
+def close(c, request): raise Done
+
+
+def parts(request):
+    number, headers, body = Answers(request).answer()
+    return number, headers, body, len(body)
+
+
+@fault
+def reset_body(c, request):
+    number, headers, body, length = parts(request)
+    c.sock.sendall(c.head(number, headers, length) + body[:length // 2])
+    time.sleep(0.05)  # a reset overtakes what was sent before it
+    c.reset()
+
+
+@fault
+def truncated(c, request):
+    number, headers, body, length = parts(request)
+    c.sock.sendall(c.head(number, headers, length) + body[:length // 2])
+    raise Done
+
+
+@fault
+def hang_body(c, request):
+    number, headers, body, length = parts(request)
+    c.sock.sendall(c.head(number, headers, length) + body[:length // 2])
+    c.hold()
+
+
+def dripping(c, data, seconds):
+    for byte in data:
+        c.sock.sendall(bytes([byte]))
+        if select.select([c.sock], [], [], seconds)[0] and not c.sock.recv(1 << 16): raise Done
+    c.hold()
+
+
+@fault
+def drip(c, request, seconds='1'):
+    number, headers, body, length = parts(request)
+    c.sock.sendall(c.head(number, headers, length))
+    dripping(c, body, float(seconds))
+
+
+@fault
+def drip_head(c, request, seconds='1'):
+    number, headers, body, length = parts(request)
+    dripping(c, c.head(number, headers, length) + body, float(seconds))
+
+
+@fault
+def slowly(c, request, bytes_per_second):  # whole, in the end
+    number, headers, body, length = parts(request)
+    c.sock.sendall(c.head(number, headers, length))
+    mine, step = generation, int(bytes_per_second) // 20
+    for start in range(0, length, step):
+        c.sock.sendall(body[start:start + step])
+        if mine == generation: time.sleep(0.05)
+
+
+@body_unread
+def slowly_in(c, request, bytes_per_second):  # takes the request's body at that pace
+    mine, step = generation, int(bytes_per_second) // 20
+    while request.received < request.length:
+        c.read_body(request, request.received + step)
+        if mine == generation: time.sleep(0.05)
+    request.body = b''
+    c.send(*Answers(request).answer(), method=request.method)
+
+
+@body_unread
+def early(c, request, number, code=None, way='close'):
+    """An answer while the body is still being sent; then the connection is closed, reset, or left as it is."""
+    if 'expect' not in request.headers: c.read_body(request, 1 << 14)
+    status_, headers, body = error(int(number), code)
+    c.send(status_, {**headers, 'Connection': 'close'}, body)
+    if way == 'reset':
+        time.sleep(0.05)
+        c.reset()
+    if way == 'keep': c.keep()
+    c.sock.shutdown(socket.SHUT_WR)
+    c.hold()
+
+
+@fault
+def region(c, request, name, number='301', how='header'):
+    """Only requests that are signed for that region are answered."""
+    if request.region == name: return ok(c, request)
+    code = 'AuthorizationHeaderMalformed' if number == '400' else 'PermanentRedirect' if number == '301' else 'TemporaryRedirect'
+    status_, headers, body = error(int(number), code, f'<Region>{name}</Region>' if how == 'body' else '', 'another region is expected')
+    if how == 'header': headers['x-amz-bucket-region'] = name
+    if number != '400': headers['Location'] = f'http://127.0.0.1:{ports["other"]}{request.target}'
+    c.send(status_, headers, b'' if request.method == 'HEAD' else body)
+
+
+@fault
+def regions(c, request):
+    """Never the one that a request is signed for."""
+    headers = {'x-amz-bucket-region': 'eu-west-1' if request.region != 'eu-west-1' else 'eu-west-2'}
+    status_, more, body = error(301, 'PermanentRedirect')
+    c.send(status_, {**headers, **more}, body, method=request.method)
+
+
+@fault
+def redirect(c, request, number='307'):
+    status_, headers, body = error(int(number), 'TemporaryRedirect')
+    c.send(status_, {**headers, 'Location': f'http://127.0.0.1:{ports["other"]}{request.target}'}, body, method=request.method)
+
+
+@fault
+def error200(c, request, code='InternalError'):
+    _, headers, body = error(200, code)
+    c.send(200, headers, body, method=request.method)
+
+
+@fault
+def late_error200(c, request, code='InternalError'):
+    """As S3 does for long operations: white space that keeps the connection alive, then the result."""
+    _, headers, body = error(200, code)
+    c.sock.sendall(c.head(200, headers, len(HEAD) + 5 + len(body) - len(HEAD)) + HEAD.encode())
+    for _ in range(5):
+        time.sleep(0.05)
+        c.sock.sendall(b' ')
+    c.sock.sendall(body[len(HEAD):])
+
+
+LIST = f'{HEAD}<ListBucketResult {NS}><Name>b</Name><IsTruncated>false</IsTruncated>'
+ENTRY = '<Contents><Key>k</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>"c"</ETag><Size>5</Size></Contents>'
+
+
+@fault
+def giant(c, request, mebibytes='200', number='200'):
+    c.sock.sendall(c.head(int(number), {'Content-Type': 'application/xml'}, int(mebibytes) << 20) + LIST.encode())
+    c.pour(ENTRY.encode() * 500, int(mebibytes) << 20)
+
+
+@fault
+def giant_chunked(c, request, mebibytes='200', number='200'):
+    c.sock.sendall(c.head(int(number), {'Content-Type': 'application/xml', 'Transfer-Encoding': 'chunked'}, None))
+    chunk = ENTRY.encode() * 500
+    c.pour(b'%x\r\n%s\r\n' % (len(chunk), chunk), int(mebibytes) << 20)
+
+
+@fault
+def deep(c, request, depth='100000'):
+    c.send(200, {'Content-Type': 'application/xml'}, (LIST + '<a>' * int(depth) + '</a>' * int(depth) + '</ListBucketResult>').encode(), request.method)
+
+
+@fault
+def wrong_xml(c, request, which='garbage'):
+    body = {'garbage': bytes(i * 37 % 256 for i in range(2000)), 'html': b'<html><body>It works!<br></body></html>', 'empty': b'',
+            'unclosed': LIST.encode(), 'another': f'{HEAD}<Other {NS}/>'.encode(),
+            'utf8': LIST.encode() + ENTRY.replace('>k<', '>k\udcff\udcfe<').encode('utf-8', 'surrogateescape') + b'</ListBucketResult>',
+            'surrogate': LIST.encode() + ENTRY.replace('>k<', '>k\udced\udca0\udc80<').encode('utf-8', 'surrogateescape') + b'</ListBucketResult>',
+            'nul': LIST.encode() + ENTRY.replace('>k<', '>k\0<').encode() + b'</ListBucketResult>',
+            'size': (LIST + ENTRY.replace('>5<', '>five<') + '</ListBucketResult>').encode(),
+            'time': (LIST + ENTRY.replace('2026-01-01T', '2026-99-99T') + '</ListBucketResult>').encode(),
+            'entity': b'<?xml version="1.0"?><!DOCTYPE l [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>'
+                      + LIST[len(HEAD):].encode() + ENTRY.replace('>k<', '>&b;<').encode() + b'</ListBucketResult>'}[which]
+    c.send(200, {'Content-Type': 'application/xml'}, body, request.method)
+
+
+@fault
+def wrong_header(c, request, which):
+    status_, headers, body = Answers(request).answer()
+    more = {'utf8': {'x-amz-meta-name': '\udcff\udcfe'}, 'length': {'Content-Length': 'many'}, 'time': {'Last-Modified': 'yesterday'},
+            'type': {'Content-Type': 'text/\udcff'}, 'etag': {'ETag': '"\udcff"'},
+            'long': {'x-amz-meta-long': 'x' * (1 << 20)}, 'many': {f'x-amz-meta-n{n}': 'x' * 100 for n in range(10000)}}[which]
+    headers = {**headers, **more}
+    c.sock.sendall(c.head(status_, headers, None if which == 'length' else len(body)) + (b'' if request.method == 'HEAD' else body))
+
+
+@fault
+def endless_header(c, request):
+    c.sock.sendall(b'HTTP/1.1 200 OK\r\n')
+    c.pour(b'x-amz-meta-a: ' + b'x' * 1000 + b'\r\n', 200 << 20)
+
+
+@fault
+def huge_length(c, request, length=str(1 << 40)):
+    c.sock.sendall(c.head(200, {'Content-Type': 'text/plain', 'ETag': '"x"', 'Last-Modified': 'Thu, 01 Jan 2026 00:00:00 GMT'}, int(length)))
+    if request.method != 'HEAD': c.pour(content(1 << 16), 1 << 30)
+
+
+@fault
+def nonsense(c, request): c.sock.sendall(b'SSH-2.0-OpenSSH_9.2\r\n') or c.hold()
+
+
+@fault
+def stale(c, request):
+    """One answer for a connection: the next request on it meets a closed one."""
+    ok(c, request)
+    raise Done
+
+
+# ---------------------------------------------------------------- control
+
+def control(request, connection):
+    global generation
+    with lock:
+        if request.path == '/control/reset':
+            generation += 1
+            plan[:] = json.loads(request.body or b'[]')
+            unknown = [name for name in plan if name.split(':')[0] not in FAULTS]
+            if unknown: return {'unknown': unknown}
+            tries.clear()
+            requests.clear()
+        if request.path == '/control/requests': return list(requests)
+        if request.path == '/control/alive': return len([n for n in connections if n != connection.number])
+    return {}
+
+
+# ---------------------------------------------------------------- ports
+
+def listen(backlog=128, port=0):
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(('127.0.0.1', port))
+    sock.listen(backlog)
+    return sock
+
+
+def accept(sock, name):
+    while True:
+        client, _ = sock.accept()
+        if name == 'mute':
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            threading.Thread(target=mute, args=(client,), daemon=True).start()
+        else:
+            threading.Thread(target=Connection(client, name).serve, daemon=True).start()
+
+
+def mute(client):
+    poll = select.poll()
+    poll.register(client, select.POLLRDHUP)
+    number = next(numbers)
+    with lock: connections[number] = client
+    poll.poll(LONGEST * 1000)
+    with lock: connections.pop(number, None)
+    client.close()
+
+
+def black_hole():
+    """Nobody accepts, and the backlog is full: further SYNs are dropped."""
+    sock = listen(0)
+    clients = [socket.socket() for _ in range(8)]
+    for client in clients:
+        client.setblocking(False)
+        client.connect_ex(sock.getsockname())
+    return sock, clients
+
+
+def closed_port():
+    sock = socket.socket()
+    sock.bind(('127.0.0.1', 0))  # taken, so that nobody else gets it; but nobody listens
+    return sock
+
+
+def mute_dns():
+    for address in '127.0.0.53', '127.0.0.9':
+        try:
+            sock = socket.socket(type=socket.SOCK_DGRAM)
+            sock.bind((address, 53))
+            return sock, address
+        except OSError:
+            pass
+    return None, None
+
+
+threading.stack_size(512 << 10)
+listeners = {'http': listen(), 'other': listen(), 'mute': listen()}
+if len(sys.argv) > 2:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*sys.argv[1:3])
+    listeners['https'] = listen(port=int(sys.argv[3]) if len(sys.argv) > 3 else 0)
+held = black_hole(), closed_port(), mute_dns()
+ports = {name: sock.getsockname()[1] for name, sock in listeners.items()}
+ports.update(black_hole=held[0][0].getsockname()[1], closed=held[1].getsockname()[1], dns=held[2][1])
+for name, sock in listeners.items(): threading.Thread(target=accept, args=(sock, name), daemon=True).start()
+print(json.dumps(ports), flush=True)
+sys.stdin.read()
+os._exit(0)

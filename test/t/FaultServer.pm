@@ -1,0 +1,46 @@
+# test/fault_server.py for a test: starts it, tells it what to do, asks what it saw.
+package FaultServer;
+use v5.32;
+use warnings;
+use FindBin;
+use HTTP::Tiny;
+use IPC::Open2 qw(open2);
+use NeonS3Test;
+
+# {ports}; tls => [certificate, key] for one over https, too. Ends with the test.
+sub new {
+  my ($class, %options) = @_;
+  my $pid = open2(my $out, my $in, '/usr/bin/python3', repo_dir() . '/test/fault_server.py', @{ $options{tls} // [] });
+  NeonS3Test->on_end(sub { close $in; waitpid $pid, 0 });
+  my $ports = from_json(scalar <$out> // die "fault_server.py does not start\n");
+  my $http = HTTP::Tiny->new(proxy => undef, http_proxy => undef, timeout => 30);
+  return bless { ports => $ports, http => $http, in => $in, out => $out }, $class;
+}
+
+sub control {
+  my ($self, $command, $body) = @_;
+  my $reply = $self->{http}->post("http://127.0.0.1:$self->{ports}{http}/control/$command", { content => $body // '' });
+  return $reply->{success} ? from_json($reply->{content}) : die "no $command: $reply->{status} $reply->{content}\n";
+}
+
+# What the first, second ... try of a request gets; the last is for all after it. Forgets all requests.
+sub plays {
+  my ($self, @faults) = @_;
+  my $reply = $self->control('reset', json(\@faults));
+  die "no fault @{ $reply->{unknown} }\n" if $reply->{unknown};
+}
+
+sub requests { my ($self) = @_; return @{ $self->control('requests') } }
+sub connections { my ($self) = @_; return $self->control('alive') }
+
+sub endpoint { my ($self, $port) = @_; return ($port eq 'https' ? 'https' : 'http') . "://127.0.0.1:$self->{ports}{$port}" }
+
+# SET statements for a superuser's session that talks to one of its ports.
+sub settings {
+  my ($self, $port, %more) = @_;
+  my %settings = (access_key_id => 'AKIAFAULT', secret_access_key => 'secretCANARYsecret', session_token => 'tokenCANARYtoken', region => 'us-east-1',
+    endpoint => $self->endpoint($port // 'http'), bucket => 'bucket', connect_timeout => '1s', request_timeout => '2s', %more);
+  return map { "SET neon_s3.$_ = " . lit($settings{$_}) . ';' } sort keys %settings;
+}
+
+1;

@@ -1,0 +1,210 @@
+#include "core/bucket_config.h"
+
+#include <gtest/gtest.h>
+
+#include "error_of.h"
+#include "vectors.h"
+
+namespace neon_s3 {
+namespace {
+
+using test::ErrorOf;
+using test::Json;
+
+constexpr char kXmlns[] = " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
+
+// As the guide has it.
+constexpr std::string_view kGuideCors = R"([
+  {
+    "AllowedHeaders": ["*"],
+    "AllowedMethods": ["GET", "PUT"],
+    "AllowedOrigins": ["http://localhost:3000", "https://app.example.com"],
+    "ExposeHeaders": [],
+    "MaxAgeSeconds": 9000
+  }
+])";
+
+constexpr std::string_view kLifecycle = R"({"Rules": [
+  {"ID": "tmp", "Filter": {"Prefix": "tmp/"}, "Status": "Enabled", "Expiration": {"Days": 1},
+   "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}},
+  {"Status": "Disabled", "Filter": {"And": {"Prefix": "", "Tags": [{"Key": "a", "Value": "<&>"},
+     {"Key": "b", "Value": ""}], "ObjectSizeGreaterThan": 0, "ObjectSizeLessThan": 5497558138880}},
+   "Transitions": [{"Days": 30, "StorageClass": "GLACIER"}, {"Date": "2030-01-01T00:00:00Z",
+     "StorageClass": "DEEP_ARCHIVE"}],
+   "NoncurrentVersionTransitions": [{"NoncurrentDays": 5, "StorageClass": "GLACIER",
+     "NewerNoncurrentVersions": 2}],
+   "NoncurrentVersionExpiration": {"NoncurrentDays": 9, "NewerNoncurrentVersions": 3},
+   "Expiration": {"ExpiredObjectDeleteMarker": true}},
+  {"ID": "old", "Prefix": "x", "Status": "Enabled", "Expiration": {"Date": "2030-01-31T00:00:00Z"}},
+  {"ID": "all", "Filter": {}, "Status": "Enabled", "Expiration": {"ExpiredObjectDeleteMarker": false}},
+  {"Filter": {"Tag": {"Key": "k", "Value": "v"}}, "Status": "Enabled", "Expiration": {"Days": 2}}
+]})";
+
+TEST(BucketConfig, WritesTheGuidesCors) {
+  EXPECT_EQ(
+      BucketConfigToXml(BucketConfig::kCors, kGuideCors),
+      std::string("<CORSConfiguration") + kXmlns +
+          "><CORSRule><AllowedHeader>*</AllowedHeader><AllowedMethod>GET</AllowedMethod>"
+          "<AllowedMethod>PUT</AllowedMethod><AllowedOrigin>http://localhost:3000</AllowedOrigin>"
+          "<AllowedOrigin>https://app.example.com</AllowedOrigin><MaxAgeSeconds>9000</"
+          "MaxAgeSeconds>"
+          "</CORSRule></CORSConfiguration>");
+}
+
+TEST(BucketConfig, TakesTheObjectOfTheCommandLineToo) {
+  EXPECT_EQ(
+      BucketConfigToXml(BucketConfig::kCors, "{\"CORSRules\":" + std::string(kGuideCors) + "}"),
+      BucketConfigToXml(BucketConfig::kCors, kGuideCors));
+}
+
+TEST(BucketConfig, GivesBackWhatWasPut) {
+  const Json cors = Json::parse(kGuideCors);
+  EXPECT_EQ(Json::parse(BucketConfigToJson(BucketConfig::kCors,
+                                           BucketConfigToXml(BucketConfig::kCors, kGuideCors))),
+            cors);
+  const Json lifecycle = Json::parse(kLifecycle);
+  const std::string xml = BucketConfigToXml(BucketConfig::kLifecycle, kLifecycle);
+  EXPECT_EQ(Json::parse(BucketConfigToJson(BucketConfig::kLifecycle, xml)), lifecycle["Rules"]);
+  EXPECT_EQ(BucketConfigToXml(BucketConfig::kLifecycle,
+                              BucketConfigToJson(BucketConfig::kLifecycle, xml)),
+            xml);
+}
+
+// jsonb has members by length, then by name; S3's schema has another order.
+TEST(BucketConfig, WritesTheSchemasOrder) {
+  const char* json =
+      R"([{"Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}, "ID": "x"}])";
+  EXPECT_EQ(BucketConfigToXml(BucketConfig::kLifecycle, json),
+            std::string("<LifecycleConfiguration") + kXmlns +
+                "><Rule><ID>x</ID><Filter><Prefix></Prefix></Filter><Status>Enabled</Status>"
+                "<Expiration><Days>1</Days></Expiration></Rule></LifecycleConfiguration>");
+}
+
+TEST(BucketConfig, TakesDatesWithoutATime) {
+  const char* json =
+      R"([{"Status": "Enabled", "Prefix": "", "Expiration": {"Date": "2030-01-31"}}])";
+  EXPECT_NE(
+      BucketConfigToXml(BucketConfig::kLifecycle, json).find("<Date>2030-01-31T00:00:00Z</Date>"),
+      std::string::npos);
+}
+
+TEST(BucketConfig, KnowsThePublicAccessBlock) {
+  const std::string json =
+      R"({"BlockPublicAcls":true,"IgnorePublicAcls":true,"BlockPublicPolicy":false,"RestrictPublicBuckets":false})";
+  const std::string xml = BucketConfigToXml(BucketConfig::kPublicAccessBlock, json);
+  EXPECT_EQ(xml,
+            std::string("<PublicAccessBlockConfiguration") + kXmlns +
+                "><BlockPublicAcls>true</BlockPublicAcls><IgnorePublicAcls>true</IgnorePublicAcls>"
+                "<BlockPublicPolicy>false</BlockPublicPolicy><RestrictPublicBuckets>false"
+                "</RestrictPublicBuckets></PublicAccessBlockConfiguration>");
+  EXPECT_EQ(BucketConfigToJson(BucketConfig::kPublicAccessBlock, xml), json);
+  // As Ceph writes it.
+  EXPECT_EQ(BucketConfigToJson(
+                BucketConfig::kPublicAccessBlock,
+                "<PublicAccessBlockConfiguration><BlockPublicAcls>True</BlockPublicAcls>"
+                "<IgnorePublicAcls>False</IgnorePublicAcls></PublicAccessBlockConfiguration>"),
+            R"({"BlockPublicAcls":true,"IgnorePublicAcls":false})");
+}
+
+TEST(BucketConfig, NamesTheMemberItRefuses) {
+  const struct {
+    BucketConfig config;
+    const char *json, *message;
+  } cases[] = {
+      {BucketConfig::kCors, "", "invalid JSON"},
+      {BucketConfig::kCors, "[", "invalid JSON"},
+      {BucketConfig::kCors, "[1] 2", "invalid JSON"},
+      {BucketConfig::kCors, "17", "rules are no JSON array"},
+      {BucketConfig::kCors, "[]", "\"CORSRules\" is empty"},
+      {BucketConfig::kCors, "{}", "\"CORSRules\" is missing"},
+      {BucketConfig::kCors, R"({"CORSRules": {}})", "\"CORSRules\" is no array"},
+      {BucketConfig::kCors, R"({"Rules": []})", "\"Rules\" is unknown"},
+      {BucketConfig::kCors, "[17]", "\"CORSRules[0]\" is no object"},
+      {BucketConfig::kCors, "[{}]", "\"CORSRules[0].AllowedMethods\" is missing"},
+      {BucketConfig::kCors, R"([{"AllowedMethods": ["GET"], "AllowedOrigins": []}])",
+       "\"CORSRules[0].AllowedOrigins\" is empty"},
+      {BucketConfig::kCors, R"([{"AllowedMethods": "GET", "AllowedOrigins": ["*"]}])",
+       "\"CORSRules[0].AllowedMethods\" is no array"},
+      {BucketConfig::kCors, R"([{"AllowedMethods": ["GET", null], "AllowedOrigins": ["*"]}])",
+       "\"CORSRules[0].AllowedMethods[1]\" is no string"},
+      {BucketConfig::kCors, R"([{"AllowedMethods": ["GET"], "AllowedOrigins": ["a\u0000b"]}])",
+       "\"CORSRules[0].AllowedOrigins[0]\" has characters that XML cannot write"},
+      {BucketConfig::kCors,
+       R"([{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"], "MaxAgeSeconds": "1"}])",
+       "\"CORSRules[0].MaxAgeSeconds\" is no integer"},
+      {BucketConfig::kCors,
+       R"([{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"], "MaxAgeSeconds": 1.5}])",
+       "\"CORSRules[0].MaxAgeSeconds\" is no integer"},
+      {BucketConfig::kCors,
+       R"([{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"], "allowedHeaders": []}])",
+       "\"CORSRules[0].allowedHeaders\" is unknown"},
+      {BucketConfig::kLifecycle, R"([{"Prefix": ""}])", "\"Rules[0].Status\" is missing"},
+      {BucketConfig::kLifecycle,
+       R"([{"Status": "Enabled", "Filter": {"And": {"Tags": [{"Key": "a"}]}}}])",
+       "\"Rules[0].Filter.And.Tags[0].Value\" is missing"},
+      {BucketConfig::kLifecycle, R"([{"Status": "Enabled", "Expiration": {"Date": "2030-02-31"}}])",
+       "\"Rules[0].Expiration.Date\" is no date such as \"2030-01-31T00:00:00Z\""},
+      {BucketConfig::kLifecycle,
+       R"([{"Status": "Enabled", "Expiration": {"ExpiredObjectDeleteMarker": "true"}}])",
+       "\"Rules[0].Expiration.ExpiredObjectDeleteMarker\" is neither true nor false"},
+      {BucketConfig::kPublicAccessBlock, "[]", "configuration is no JSON object"},
+      {BucketConfig::kPublicAccessBlock, R"({"BlockPublicAcls": 1})",
+       "\"BlockPublicAcls\" is neither true nor false"},
+  };
+  for (const auto& refused : cases) {
+    SCOPED_TRACE(refused.json);
+    const Error error = ErrorOf([&] { BucketConfigToXml(refused.config, refused.json); });
+    EXPECT_EQ(error.code(), ErrorCode::kBadArgument);
+    EXPECT_STREQ(error.what(), refused.message);
+  }
+}
+
+TEST(BucketConfig, HasLimits) {
+  const auto refuse = [](const std::string& json) {
+    return ErrorOf([&] { BucketConfigToXml(BucketConfig::kCors, json); });
+  };
+  EXPECT_STREQ(refuse(std::string(500000, '[')).what(), "JSON is deeper than 32 levels");
+  EXPECT_STREQ(refuse(std::string(33, '[') + std::string(33, ']')).what(),
+               "JSON is deeper than 32 levels");
+  EXPECT_STREQ(refuse(std::string(32, '[') + std::string(32, ']')).what(),
+               "\"CORSRules[0]\" is no object");
+  EXPECT_STREQ(refuse("[\"" + std::string(40, '[') + "\\\"[\"]").what(),
+               "\"CORSRules[0]\" is no object");
+  EXPECT_EQ(refuse(std::string((1 << 20) + 1, ' ')).code(), ErrorCode::kTooLarge);
+}
+
+TEST(BucketConfig, RefusesXmlThatIsNone) {
+  const auto code = [](BucketConfig config, const std::string& xml) {
+    return ErrorOf([&] { BucketConfigToJson(config, xml); }).code();
+  };
+  for (const char* xml :
+       {"", "{}", "<CORSConfiguration>", "<Error/>", "<LifecycleConfiguration/>"}) {
+    EXPECT_EQ(code(BucketConfig::kCors, xml), ErrorCode::kMalformedReply) << xml;
+  }
+  for (const char* value : {"", "x", "1x", " 1", "99999999999999999999"}) {
+    const std::string text(value);
+    EXPECT_EQ(code(BucketConfig::kCors, "<CORSConfiguration><CORSRule><MaxAgeSeconds>" + text +
+                                            "</MaxAgeSeconds></CORSRule></CORSConfiguration>"),
+              ErrorCode::kMalformedReply)
+        << value;
+    EXPECT_EQ(code(BucketConfig::kPublicAccessBlock,
+                   "<PublicAccessBlockConfiguration><BlockPublicAcls>" + text +
+                       "</BlockPublicAcls></PublicAccessBlockConfiguration>"),
+              ErrorCode::kMalformedReply)
+        << value;
+  }
+  EXPECT_EQ(code(BucketConfig::kCors,
+                 "<CORSConfiguration><CORSRule><ID>\xff</ID></CORSRule></CORSConfiguration>"),
+            ErrorCode::kMalformedReply);
+}
+
+TEST(BucketConfig, LeavesOutWhatItDoesNotKnow) {
+  EXPECT_EQ(BucketConfigToJson(
+                BucketConfig::kLifecycle,
+                "<?xml version=\"1.0\"?>\n<LifecycleConfiguration><New>1</New><Rule>\n <ID>a</ID>\n"
+                "<Status>Enabled</Status><Future/></Rule></LifecycleConfiguration>"),
+            R"([{"ID":"a","Status":"Enabled"}])");
+}
+
+}  // namespace
+}  // namespace neon_s3

@@ -1,0 +1,38 @@
+#include "core/part_list.h"
+
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+
+namespace neon_s3 {
+namespace {
+
+TEST(PartList, TakesPartsInAnyOrderAndUnderEitherName) {
+  const auto parts =
+      ParsePartList(R"([{"part_number": 3, "etag": "c"}, {"PartNumber": 1, "ETag": "\"a\"", "size": 5}])");
+  ASSERT_EQ(parts.size(), 2U);
+  EXPECT_EQ(parts[0].part_number, 1);
+  EXPECT_EQ(parts[0].etag, "\"a\"");
+  EXPECT_EQ(parts[1].part_number, 3);
+  EXPECT_EQ(parts[1].etag, "c");
+}
+
+TEST(PartList, RefusesWhatIsNoListOfParts) {
+  for (const char* text :
+       {"", "[", "[]", "{}", "null", "[1]", R"([{"etag": "a"}])", R"([{"part_number": 1}])",
+        R"([{"part_number": 0, "etag": "a"}])", R"([{"part_number": 10001, "etag": "a"}])",
+        R"([{"part_number": -1, "etag": "a"}])", R"([{"part_number": 1.5, "etag": "a"}])",
+        R"([{"part_number": "1", "etag": "a"}])", R"([{"part_number": 1, "etag": ""}])",
+        R"([{"part_number": 1, "etag": 5}])",
+        R"([{"part_number": 1, "etag": "a"}, {"part_number": 1, "etag": "b"}])"}) {
+    try {
+      ParsePartList(text);
+      ADD_FAILURE() << text;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kBadArgument) << text;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace neon_s3

@@ -1,0 +1,220 @@
+#include <gtest/gtest.h>
+
+#include "core/s3_response.h"
+
+namespace neon_s3 {
+namespace {
+
+HttpResponse Reply(int status, const std::string& body, std::vector<HttpHeader> headers = {}) {
+  HttpResponse response;
+  response.status = status;
+  response.headers = std::move(headers);
+  response.body = SecretString(body);
+  return response;
+}
+
+std::string ErrorBody(const std::string& code, const std::string& more = {}) {
+  return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>" + code + "</Code>" + more +
+         "</Error>";
+}
+
+S3Error Of(const S3Request& request, int status, const std::string& body) {
+  return MakeS3Error(request, Reply(status, body));
+}
+
+TEST(ParseS3Error, ReadsWhatAmazonSends) {
+  const auto reply = ParseS3Error(
+      ErrorBody("AuthorizationHeaderMalformed",
+                "<Message>The authorization header is malformed; the region 'us-east-1' is wrong; "
+                "expecting 'eu-west-1'</Message>"
+                "<Region>eu-west-1</Region><Endpoint>files.s3.eu-west-1.amazonaws.com</Endpoint>"
+                "<RequestId>4442587FB7D0A2F9</RequestId><HostId>x</HostId>"));
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->code, "AuthorizationHeaderMalformed");
+  EXPECT_EQ(reply->message,
+            "The authorization header is malformed; the region 'us-east-1' is wrong; expecting "
+            "'eu-west-1'");
+  EXPECT_EQ(reply->region, "eu-west-1");
+  EXPECT_EQ(reply->endpoint, "files.s3.eu-west-1.amazonaws.com");
+  EXPECT_EQ(reply->request_id, "4442587FB7D0A2F9");
+}
+
+TEST(ParseS3Error, FindsNoneInOtherReplies) {
+  for (const char* body :
+       {"", "<html>", "{}", "<CopyObjectResult><ETag>x</ETag></CopyObjectResult>", "Error",
+        "<Error>", "<Error><Code>a</Code>", "<a><Error/></a>"}) {
+    EXPECT_FALSE(ParseS3Error(body)) << body;
+  }
+  EXPECT_FALSE(ParseS3Error(ErrorBody("A", std::string(65536, ' '))));
+}
+
+TEST(ParseS3Error, DropsTextsThatAreNotPlain) {
+  const auto reply =
+      ParseS3Error(ErrorBody("a b",
+                             "<Message>x\ny</Message><RequestId>\xc3\xa9</RequestId>"
+                             "<Region>x@evil.example/</Region><Endpoint>a b</Endpoint>"));
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->code + reply->message + reply->request_id + reply->region + reply->endpoint, "");
+}
+
+// Messages of odd servers that quote the request, one way or the other.
+TEST(ParseS3Error, QuotesNoSecret) {
+  for (const std::string& message :
+       {std::string("no &amp;X-Amz-Signature=CANARY"), std::string("AWS4-HMAC-SHA256 CANARY"),
+        std::string("got signature=CANARY"), std::string("bad Token=CANARY"),
+        std::string("see https://CANARY"), std::string("header x-amz-security-token: CANARY"),
+        "CANARY" + std::string(58, 'a'), "computed CANARY" + std::string(58, 'a') + " here",
+        std::string("Credential=CANARY"), std::string("CANARY \xff"),
+        "CANARY " + std::string(300, ' ')}) {
+    const auto reply = ParseS3Error(ErrorBody("X", "<Message>" + message + "</Message>"));
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(reply->message, "") << message;
+  }
+  const S3Error error =
+      Of(GetObject("files", "a"), 403,
+         ErrorBody("SignatureDoesNotMatch",
+                   "<Message>The request signature we calculated does not match.</Message>"
+                   "<AWSAccessKeyId>CANARY</AWSAccessKeyId><StringToSign>CANARY</StringToSign>"
+                   "<SignatureProvided>CANARY</SignatureProvided>"
+                   "<CanonicalRequest>CANARY</CanonicalRequest><Token-0>CANARY</Token-0>"));
+  EXPECT_EQ((error.what() + error.detail() + error.hint()).find("CANARY"), std::string::npos);
+  EXPECT_EQ(error.detail(),
+            "Code SignatureDoesNotMatch, HTTP status 403; S3 says: The request signature we "
+            "calculated does not match.");
+}
+
+TEST(S3Error, TellsWhatHappenedAndWhatToDo) {
+  const S3Request get = GetObject("files", "a.txt"),
+                  put = PutObject("files", "a.txt", "", {}, true);
+  const S3Request list = ListObjects("files", {}), buckets = ListBuckets();
+  const S3Request copy = CopyObject("from", "d/\xc3\xa4", "files", "a.txt");
+  const S3Request part = UploadPart("files", "a.txt", "u", 1, ""),
+                  cors = GetBucketConfig("files", "cors");
+  const struct {
+    const S3Request& request;
+    int status;
+    const char* s3_code;  // empty: no body
+    ErrorCode code;
+    const char *message, *hint;  // a part of it
+  } cases[] = {
+      {put, 403, "AccessDenied", ErrorCode::kRefused,
+       "S3 refused PutObject of \"a.txt\" in bucket \"files\"", "policy"},
+      {list, 403, "AccessDenied", ErrorCode::kRefused,
+       "S3 refused ListObjectsV2 of bucket \"files\"", "policy"},
+      {buckets, 403, "AccessDenied", ErrorCode::kRefused, "S3 refused ListBuckets", "policy"},
+      {get, 403, "RequestTimeTooSkewed", ErrorCode::kRefused,
+       "S3 refused GetObject of \"a.txt\" in bucket \"files\"", "clock"},
+      {get, 400, "AuthorizationHeaderMalformed", ErrorCode::kRefused, "S3 refused GetObject",
+       "region"},
+      {get, 301, "PermanentRedirect", ErrorCode::kRefused, "S3 refused GetObject", "region"},
+      {get, 307, "TemporaryRedirect", ErrorCode::kRefused, "S3 refused GetObject", "region"},
+      {get, 403, "SignatureDoesNotMatch", ErrorCode::kNoCredentials, "S3 refused GetObject",
+       "secret access key"},
+      {get, 403, "InvalidAccessKeyId", ErrorCode::kNoCredentials, "S3 refused GetObject",
+       "access key id"},
+      {get, 400, "ExpiredToken", ErrorCode::kNoCredentials, "S3 refused GetObject",
+       "Renew the credentials"},
+      {get, 400, "InvalidToken", ErrorCode::kNoCredentials, "S3 refused GetObject",
+       "Renew the credentials"},
+      {get, 404, "NoSuchKey", ErrorCode::kNotFound,
+       "object \"a.txt\" does not exist in bucket \"files\"", ""},
+      {get, 404, "", ErrorCode::kNotFound, "object \"a.txt\" does not exist in bucket \"files\"",
+       ""},
+      {get, 404, "NoSuchVersion", ErrorCode::kNotFound,
+       "object \"a.txt\" in bucket \"files\" has no such version", ""},
+      {get, 404, "NoSuchBucket", ErrorCode::kNotFound, "bucket \"files\" does not exist",
+       "addressing style"},
+      {list, 404, "", ErrorCode::kNotFound, "bucket \"files\" does not exist", ""},
+      {copy, 404, "NoSuchKey", ErrorCode::kNotFound,
+       "object \"d/\xc3\xa4\" does not exist in bucket \"from\"", ""},
+      {copy, 404, "NoSuchBucket", ErrorCode::kNotFound,
+       "bucket \"files\" or bucket \"from\" does not exist", ""},
+      {part, 404, "NoSuchUpload", ErrorCode::kNotFound,
+       "multipart upload of \"a.txt\" in bucket \"files\" does not exist", "completed or aborted"},
+      {cors, 404, "NoSuchCORSConfiguration", ErrorCode::kNotFound,
+       "bucket \"files\" has no CORS rules", ""},
+      {cors, 404, "NoSuchBucketPolicy", ErrorCode::kNotFound, "bucket \"files\" has no policy", ""},
+      {cors, 404, "NoSuchElse", ErrorCode::kNotFound,
+       "GetBucketCors of bucket \"files\" found nothing", ""},
+      {put, 400, "EntityTooLarge", ErrorCode::kRefused, "S3 refused PutObject", "5 GiB"},
+      {put, 413, "", ErrorCode::kRefused, "S3 refused PutObject", "5 GiB"},
+      {get, 405, "MethodNotAllowed", ErrorCode::kRefused, "S3 refused GetObject",
+       "does not have this operation"},
+      {get, 501, "NotImplemented", ErrorCode::kUnsupported, "S3 does not support GetObject of",
+       "does not have"},
+      {get, 501, "", ErrorCode::kUnsupported, "S3 does not support GetObject of", "does not have"},
+      {get, 409, "BucketAlreadyExists", ErrorCode::kRefused, "S3 refused", "Choose another"},
+      {get, 416, "InvalidRange", ErrorCode::kRefused, "S3 refused GetObject",
+       "behind the object's end"},
+      {get, 418, "Teapot", ErrorCode::kRefused, "S3 refused GetObject", ""},
+      {get, 403, "", ErrorCode::kRefused, "S3 refused GetObject", "policy"},
+      {get, 500, "InternalError", ErrorCode::kServerFailed,
+       "S3 failed to do GetObject of \"a.txt\" in bucket \"files\"", "later"},
+      {get, 503, "SlowDown", ErrorCode::kServerFailed, "S3 failed to do GetObject", "later"},
+      {get, 502, "", ErrorCode::kServerFailed, "S3 failed to do GetObject", "later"},
+      {copy, 200, "InternalError", ErrorCode::kServerFailed, "S3 failed to do CopyObject", "later"},
+      {copy, 200, "SlowDown", ErrorCode::kServerFailed, "S3 failed to do CopyObject", "later"},
+      {copy, 200, "Odd", ErrorCode::kServerFailed, "S3 failed to do CopyObject", ""},
+      {copy, 200, "AccessDenied", ErrorCode::kRefused, "S3 refused CopyObject", "policy"},
+      {get, 302, "", ErrorCode::kMalformedReply, "malformed reply to GetObject of \"a.txt\"", ""},
+      {get, 100, "", ErrorCode::kMalformedReply, "malformed reply to GetObject", ""},
+  };
+  for (const auto& expected : cases) {
+    SCOPED_TRACE(std::string(expected.s3_code) + " " + std::to_string(expected.status));
+    const std::string code(expected.s3_code);
+    const S3Error error =
+        Of(expected.request, expected.status, code.empty() ? "" : ErrorBody(code));
+    EXPECT_EQ(error.code(), expected.code);
+    EXPECT_EQ(std::string(error.what()).find(expected.message), 0u) << error.what();
+    EXPECT_NE(error.hint().find(expected.hint), std::string::npos) << error.hint();
+    EXPECT_EQ(error.hint().empty(), std::string(expected.hint).empty() && code != "NoSuchBucket")
+        << error.hint();
+    EXPECT_EQ(error.status(), expected.status);
+    EXPECT_EQ(error.s3_code(), code);
+  }
+}
+
+TEST(S3Error, GoesByTheStatusWhereThereIsNoBody) {
+  EXPECT_EQ(Of(HeadObject("files", "a"), 404, "").code(), ErrorCode::kNotFound);
+  EXPECT_STREQ(Of(HeadBucket("files"), 404, "").what(), "bucket \"files\" does not exist");
+  EXPECT_EQ(Of(HeadBucket("files"), 301, "").code(), ErrorCode::kRefused);
+  EXPECT_NE(Of(HeadBucket("files"), 301, "").hint().find("region"), std::string::npos);
+  EXPECT_NE(Of(HeadObject("files", "a"), 400, "").hint().find("clock"), std::string::npos);
+  EXPECT_NE(Of(HeadObject("files", "a"), 403, "").hint().find("gives no reason"),
+            std::string::npos);
+  EXPECT_EQ(Of(HeadObject("files", "a"), 403, "").detail(), "HTTP status 403");
+}
+
+TEST(S3Error, KnowsWhatTheCallerAskedFor) {
+  const S3Error exists =
+      Of(PutObject("files", "a", "", {}, false), 412, ErrorBody("PreconditionFailed"));
+  EXPECT_EQ(exists.code(), ErrorCode::kRefused);
+  EXPECT_STREQ(exists.what(), "object \"a\" in bucket \"files\" exists already");
+  EXPECT_NE(exists.hint().find("overwrite"), std::string::npos);
+  S3Request get = GetObject("files", "a");
+  SetIfMatch("x", &get);
+  EXPECT_STREQ(Of(get, 412, "").what(), "object \"a\" in bucket \"files\" was changed meanwhile");
+  EXPECT_STREQ(Of(GetObject("files", "a"), 412, "").what(),
+               "S3 refused GetObject of \"a\" in bucket \"files\"");
+  EXPECT_STREQ(Of(CompleteMultipartUpload("files", "a", "u", {{1, "x"}}, false), 200,
+                  ErrorBody("PreconditionFailed"))
+                   .what(),
+               "object \"a\" in bucket \"files\" exists already");
+}
+
+TEST(S3Error, HasCodeStatusAndRequestIdAsDetail) {
+  const S3Request get = GetObject("files", "a");
+  EXPECT_EQ(Of(get, 404, ErrorBody("NoSuchKey", "<RequestId>tx0001</RequestId>")).detail(),
+            "Code NoSuchKey, HTTP status 404, RequestId tx0001");
+  EXPECT_EQ(MakeS3Error(get, Reply(500, "", {{"X-Amz-Request-Id", "tx2"}})).detail(),
+            "HTTP status 500, RequestId tx2");
+  EXPECT_EQ(Of(get, 500, "<html>CANARY</html>").detail(), "HTTP status 500");
+}
+
+TEST(S3Error, WritesNoControlCharacters) {
+  EXPECT_STREQ(Of(GetObject("files", "a\nb\x1b"), 404, "").what(),
+               "object \"ab\" does not exist in bucket \"files\"");
+}
+
+}  // namespace
+}  // namespace neon_s3

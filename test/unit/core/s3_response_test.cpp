@@ -1,0 +1,283 @@
+#include "core/s3_response.h"
+
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "error_of.h"
+
+namespace neon_s3 {
+namespace {
+
+using test::ErrorOf;
+
+constexpr std::int64_t kNoon = 1769860800000000;  // 2026-01-31 12:00:00 UTC
+
+HttpResponse Reply(int status, std::vector<HttpHeader> headers, std::string_view body = {}) {
+  HttpResponse response;
+  response.status = status;
+  response.headers = std::move(headers);
+  response.body = SecretString(body);
+  return response;
+}
+
+TEST(ObjectInfo, IsReadFromTheHeaders) {
+  const ObjectInfo info =
+      ParseObjectInfo(Reply(200, {{"CONTENT-LENGTH", "5497558138880"},
+                                  {"ETag", "\"9b2cf535f27731c974343645a3985328-2\""},
+                                  {"content-type", "text/plain; charset=utf-8"},
+                                  {"x-amz-version-id", "v1"},
+                                  {"x-amz-storage-class", "GLACIER"},
+                                  {"Last-Modified", "Sat, 31 Jan 2026 12:00:00 GMT"},
+                                  {"X-Amz-Meta-Author", "J\xc3\xb6rg"},
+                                  {"x-amz-meta-title", "=?UTF-8?Q?caf=C3=A9?="},
+                                  {"x-amz-meta-tag", "a"},
+                                  {"x-amz-meta-TAG", "b"},
+                                  {"x-amz-meta-empty", ""},
+                                  {"x-amz-other", "no"}}));
+  EXPECT_EQ(info.size, 5497558138880);
+  EXPECT_EQ(info.etag, "9b2cf535f27731c974343645a3985328-2");
+  EXPECT_EQ(info.content_type, "text/plain; charset=utf-8");
+  EXPECT_EQ(info.version_id, "v1");
+  EXPECT_EQ(info.storage_class, "GLACIER");
+  EXPECT_EQ(info.last_modified, kNoon);
+  const Metadata expected = {
+      {"author", "J\xc3\xb6rg"}, {"title", "caf\xc3\xa9"}, {"tag", "a,b"}, {"empty", ""}};
+  EXPECT_EQ(info.metadata, expected);
+}
+
+TEST(ObjectInfo, MayLackAllButTheSize) {
+  const ObjectInfo info = ParseObjectInfo(Reply(200, {{"Content-Length", "0"}}));
+  EXPECT_EQ(info.size, 0);
+  EXPECT_EQ(info.etag + info.content_type + info.version_id + info.storage_class, "");
+  EXPECT_EQ(info.last_modified, std::nullopt);
+  EXPECT_TRUE(info.metadata.empty());
+}
+
+TEST(ObjectInfo, HasTheSizeOfTheWholeObject) {
+  EXPECT_EQ(
+      ParseObjectInfo(Reply(206, {{"Content-Length", "3"}, {"Content-Range", "bytes 0-2/100"}}))
+          .size,
+      100);
+  EXPECT_EQ(ParseObjectInfo(Reply(200, {}, "chunked")).size, 7);
+}
+
+TEST(ObjectInfo, RefusesWhatIsNone) {
+  const std::vector<HttpHeader> cases[] = {
+      {},
+      {{"content-length", "x"}},
+      {{"content-length", "-1"}},
+      {{"content-length", "1 "}},
+      {{"content-length", "9223372036854775808"}},
+      {{"content-length", "1"}, {"last-modified", "yesterday"}},
+      {{"content-length", "1"}, {"etag", "\xff"}},
+      {{"content-length", "1"}, {"content-type", "\xc3"}},
+      {{"content-length", "1"}, {"x-amz-meta-a", "\xe9t\xe9"}},
+  };
+  for (const auto& headers : cases) {
+    EXPECT_EQ(ErrorOf([&] { ParseObjectInfo(Reply(200, headers)); }).code(),
+              ErrorCode::kMalformedReply);
+  }
+  for (const char* range : {"bytes 0-2/*", "bytes 0-2", "bytes 0-2/", "bytes 0-2/x"}) {
+    EXPECT_EQ(ErrorOf([&] {
+                ParseObjectInfo(Reply(206, {{"content-length", "3"}, {"content-range", range}}));
+              }).code(),
+              ErrorCode::kMalformedReply)
+        << range;
+  }
+}
+
+TEST(WrittenObject, IsReadFromHeadersOrBody) {
+  const WrittenObject put =
+      ParseWrittenObject(Reply(200, {{"ETag", "\"e\""}, {"X-Amz-Version-Id", "v"}}));
+  EXPECT_EQ(put.etag, "e");
+  EXPECT_EQ(put.version_id, "v");
+  EXPECT_EQ(ParseWrittenObject(Reply(204, {})).etag, "");
+  for (const std::string root : {"CopyObjectResult", "CompleteMultipartUploadResult"}) {
+    const WrittenObject written = ParseWrittenDocument(Reply(
+        200, {{"x-amz-version-id", "v"}},
+        "   \n<?xml version=\"1.0\"?><" + root + "><ETag>&quot;e-1&quot;</ETag></" + root + ">"));
+    EXPECT_EQ(written.etag, "e-1");
+    EXPECT_EQ(written.version_id, "v");
+  }
+  for (const char* body :
+       {"", "<CopyObjectResult/>", "<Error><Code>SlowDown</Code></Error>", "<html/>"}) {
+    EXPECT_EQ(ErrorOf([&] { ParseWrittenDocument(Reply(200, {}, body)); }).code(),
+              ErrorCode::kMalformedReply)
+        << body;
+  }
+}
+
+TEST(DeleteResult, HasEveryKeyThatS3Mentions) {
+  const auto objects = ParseDeleteResult(
+      "<DeleteResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Deleted><Key> a&amp;b "
+      "</Key></Deleted>"
+      "<Error><Key>c</Key><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+      "<Deleted><Key> </Key><DeleteMarker>true</DeleteMarker></Deleted></DeleteResult>");
+  ASSERT_EQ(objects.size(), 3u);
+  EXPECT_EQ(objects[0].key, " a&b ");
+  EXPECT_EQ(objects[0].code, "");
+  EXPECT_EQ(objects[1].key, "c");
+  EXPECT_EQ(objects[1].code, "AccessDenied");
+  EXPECT_EQ(objects[1].message, "Access Denied");
+  EXPECT_EQ(objects[2].key, " ");
+  EXPECT_TRUE(ParseDeleteResult("<DeleteResult/>").empty());
+  EXPECT_THROW(ParseDeleteResult("<DeleteResult><Error><Key>a</Key></Error></DeleteResult>"),
+               Error);
+}
+
+constexpr std::string_view kPage =
+    R"(<?xml version="1.0" encoding="UTF-8"?>
+<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>files</Name><Prefix></Prefix><MaxKeys>3</MaxKeys>
+<EncodingType>url</EncodingType><IsTruncated>true</IsTruncated><NextContinuationToken>a/b+c=%20</NextContinuationToken>
+<Contents><Key>a+b%2Bc%2F%C3%A9</Key><LastModified>2026-01-31T12:00:00.250Z</LastModified>
+<ETag>&quot;e&quot;</ETag><Size>9007199254740993</Size><StorageClass>STANDARD</StorageClass></Contents>
+<Contents><Key>z%0D%0A</Key><LastModified>2026-01-31T12:00:00.000Z</LastModified><ETag>"f"</ETag><Size>0</Size></Contents>
+<CommonPrefixes><Prefix>b%2F</Prefix></CommonPrefixes>
+<CommonPrefixes><Prefix>%C3%A9%2F</Prefix></CommonPrefixes>
+</ListBucketResult>)";
+
+TEST(ObjectPage, IsReadInTheOrderOfItsKeys) {
+  const ObjectPage page = ParseObjectPage(kPage);
+  EXPECT_EQ(page.continuation_token, "a/b+c=%20");
+  ASSERT_EQ(page.objects.size(), 4u);
+  EXPECT_EQ(page.objects[0].key, "a b+c/\xc3\xa9");
+  EXPECT_EQ(page.objects[0].size, 9007199254740993);
+  EXPECT_EQ(page.objects[0].etag, "e");
+  EXPECT_EQ(page.objects[0].storage_class, "STANDARD");
+  EXPECT_EQ(page.objects[0].last_modified, kNoon + 250000);
+  EXPECT_FALSE(page.objects[0].is_prefix);
+  EXPECT_EQ(page.objects[1].key, "b/");
+  EXPECT_TRUE(page.objects[1].is_prefix);
+  EXPECT_EQ(page.objects[1].last_modified, std::nullopt);
+  EXPECT_EQ(page.objects[2].key, "z\r\n");
+  EXPECT_EQ(page.objects[2].storage_class, "");
+  EXPECT_EQ(page.objects[3].key, "\xc3\xa9/");  // bytes of UTF-8 come after ASCII
+}
+
+TEST(ObjectPage, DecodesOnlyWhatIsEncoded) {
+  const ObjectPage page = ParseObjectPage(
+      "<ListBucketResult><IsTruncated>false</IsTruncated><NextContinuationToken>x</"
+      "NextContinuationToken>"
+      "<Contents><Key>a+b%20%zz</Key><Size>1</Size></Contents></ListBucketResult>");
+  EXPECT_EQ(page.objects[0].key, "a+b%20%zz");
+  EXPECT_EQ(page.continuation_token, "");
+  EXPECT_TRUE(ParseObjectPage("<ListBucketResult/>").objects.empty());
+}
+
+std::string Page(const std::string& contents) {
+  return "<ListBucketResult><EncodingType>url</EncodingType>" + contents + "</ListBucketResult>";
+}
+
+TEST(ObjectPage, RefusesWhatIsNone) {
+  const std::string cases[] = {
+      "",
+      "<Error><Code>x</Code></Error>",
+      "<ListBucketResult>",
+      Page("<Contents><Size>1</Size></Contents>"),
+      Page("<Contents><Key>a</Key></Contents>"),
+      Page("<Contents><Key>a</Key><Size>x</Size></Contents>"),
+      Page("<Contents><Key>a</Key><Size>-1</Size></Contents>"),
+      Page("<Contents><Key>a</Key><Size>9223372036854775808</Size></Contents>"),
+      Page("<Contents><Key>a</Key><Size>1</Size><LastModified>now</LastModified></Contents>"),
+      Page("<Contents><Key>%zz</Key><Size>1</Size></Contents>"),
+      Page("<Contents><Key>%FF</Key><Size>1</Size></Contents>"),
+      Page("<Contents><Key>%00</Key><Size>1</Size></Contents>"),
+      Page("<Contents><Key>\xff</Key><Size>1</Size></Contents>"),
+      Page("<Contents><Key>a&#0;b</Key><Size>1</Size></Contents>"),
+      Page("<IsTruncated>true</IsTruncated>"),
+      Page("<IsTruncated>maybe</IsTruncated>"),
+  };
+  for (const std::string& body : cases) {
+    EXPECT_EQ(ErrorOf([&] { ParseObjectPage(body); }).code(), ErrorCode::kMalformedReply) << body;
+  }
+}
+
+TEST(ObjectPage, SurvivesDamage) {
+  std::mt19937 random(6);
+  for (std::size_t size = 0; size + 20 < kPage.size(); ++size) {
+    EXPECT_THROW(ParseObjectPage(kPage.substr(0, size)), Error) << size;
+  }
+  for (int round = 0; round < 5000; ++round) {
+    std::string body(kPage);
+    body[random() % body.size()] = static_cast<char>(random());
+    try {
+      ParseObjectPage(body);
+    } catch (const Error&) {
+    }
+  }
+}
+
+TEST(UploadId, IsThere) {
+  EXPECT_EQ(ParseUploadId("<InitiateMultipartUploadResult><UploadId>2~a/b</UploadId></"
+                          "InitiateMultipartUploadResult>"),
+            "2~a/b");
+  EXPECT_THROW(ParseUploadId("<InitiateMultipartUploadResult/>"), Error);
+}
+
+TEST(PartPage, IsRead) {
+  const PartPage page = ParsePartPage(
+      "<ListPartsResult><Part><PartNumber>2</PartNumber><LastModified>2026-01-31T12:00:00.000Z</"
+      "LastModified>"
+      "<ETag>&quot;e&quot;</ETag><Size>5242880</Size></Part><IsTruncated>true</IsTruncated>"
+      "<NextPartNumberMarker>2</NextPartNumberMarker></ListPartsResult>");
+  ASSERT_EQ(page.parts.size(), 1u);
+  EXPECT_EQ(page.parts[0].part_number, 2);
+  EXPECT_EQ(page.parts[0].size, 5242880);
+  EXPECT_EQ(page.parts[0].etag, "e");
+  EXPECT_EQ(page.parts[0].last_modified, kNoon);
+  EXPECT_EQ(page.next_marker, 2);
+  const char* last =
+      "<ListPartsResult><NextPartNumberMarker>2</NextPartNumberMarker></ListPartsResult>";
+  EXPECT_EQ(ParsePartPage(last).next_marker, std::nullopt);
+  for (const char* number : {"", "x", "-1", "2147483648"}) {
+    EXPECT_THROW(
+        ParsePartPage("<ListPartsResult><IsTruncated>true</IsTruncated><NextPartNumberMarker>" +
+                      std::string(number) + "</NextPartNumberMarker></ListPartsResult>"),
+        Error)
+        << number;
+  }
+}
+
+TEST(UploadPage, IsRead) {
+  const std::string upload =
+      "<Upload><Key>a+%C3%A9</Key><UploadId>u+1</UploadId><StorageClass>STANDARD</StorageClass>"
+      "<Initiated>2026-01-31T12:00:00.000Z</Initiated></Upload>";
+  const UploadPage page = ParseUploadPage(
+      "<ListMultipartUploadsResult><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>"
+      "<NextKeyMarker>a+%C3%A9</NextKeyMarker><NextUploadIdMarker>u+1</NextUploadIdMarker>" +
+      upload + "</ListMultipartUploadsResult>");
+  ASSERT_EQ(page.uploads.size(), 1u);
+  EXPECT_EQ(page.uploads[0].key, "a \xc3\xa9");
+  EXPECT_EQ(page.uploads[0].upload_id, "u+1");
+  EXPECT_EQ(page.uploads[0].storage_class, "STANDARD");
+  EXPECT_EQ(page.uploads[0].initiated, kNoon);
+  EXPECT_EQ(page.next_key_marker, "a \xc3\xa9");
+  EXPECT_EQ(page.next_upload_id_marker, "u+1");
+  const UploadPage last =
+      ParseUploadPage("<ListMultipartUploadsResult><NextKeyMarker>a</NextKeyMarker>" + upload +
+                      "</ListMultipartUploadsResult>");
+  EXPECT_EQ(last.uploads[0].key, "a+%C3%A9");
+  EXPECT_EQ(last.next_key_marker + last.next_upload_id_marker, "");
+  EXPECT_THROW(ParseUploadPage("<ListMultipartUploadsResult><IsTruncated>true</IsTruncated></"
+                               "ListMultipartUploadsResult>"),
+               Error);
+}
+
+TEST(BucketList, IsRead) {
+  const auto buckets = ParseBucketList(
+      "<ListAllMyBucketsResult><Owner><ID>x</ID></Owner><Buckets><Bucket><Name>files</Name>"
+      "<CreationDate>2026-01-31T12:00:00.000Z</CreationDate></Bucket><Bucket><Name>old</Name></"
+      "Bucket></Buckets>"
+      "</ListAllMyBucketsResult>");
+  ASSERT_EQ(buckets.size(), 2u);
+  EXPECT_EQ(buckets[0].name, "files");
+  EXPECT_EQ(buckets[0].created, kNoon);
+  EXPECT_EQ(buckets[1].created, std::nullopt);
+  EXPECT_THROW(ParseBucketList(
+                   "<ListAllMyBucketsResult><Buckets><Bucket/></Buckets></ListAllMyBucketsResult>"),
+               Error);
+}
+
+}  // namespace
+}  // namespace neon_s3
