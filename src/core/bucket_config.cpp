@@ -1,7 +1,6 @@
 #include "core/bucket_config.h"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 
 #include <nlohmann/json.hpp>
@@ -9,7 +8,6 @@
 #include "core/encoding.h"
 #include "core/error.h"
 #include "core/s3_request.h"
-#include "core/text.h"
 #include "core/utc_time.h"
 #include "core/xml.h"
 
@@ -246,32 +244,14 @@ void WriteMembers(const Json& object, const Shape& shape, const std::string& pat
 
 // XML to JSON.
 
-std::int64_t ReadInteger(const pugi::xml_node& element) {
-  const std::string text = XmlText(element);
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) {
-    RaiseMalformedReply(std::string("It has no number as ") + element.name() + ".");
-  }
-  return number;
-}
-
-bool ReadFlag(const pugi::xml_node& element) {
-  const std::string text = LowerCase(XmlText(element));
-  if (text != "true" && text != "false") {
-    RaiseMalformedReply(std::string("It has neither true nor false as ") + element.name() + ".");
-  }
-  return text == "true";
-}
-
 Json ReadMembers(const pugi::xml_node& parent, const Shape& shape);
 
 Json ReadOne(const pugi::xml_node& element, const Member& member) {
   switch (member.kind) {
     case Kind::kInteger:
-      return ReadInteger(element);
+      return XmlInteger(element, member.element);
     case Kind::kFlag:
-      return ReadFlag(element);
+      return XmlFlag(element, member.element);
     case Kind::kObject:
     case Kind::kObjects:
       return ReadMembers(element, member.shape);

@@ -124,6 +124,14 @@ void AppendDecimal(long long value, std::string* out) {
   out->append(digits, static_cast<std::size_t>(end - digits));
 }
 
+std::optional<std::int64_t> ParseDecimal(std::string_view text) {
+  std::int64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || rest != end) return std::nullopt;
+  return value;
+}
+
 std::string Base64(std::string_view bytes) {
   // EVP_EncodeBlock writes a terminating NUL after the last group.
   std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,6 +28,9 @@ void PutHex(const unsigned char* bytes, std::size_t size, char* out);
 void AppendHex(const unsigned char* bytes, std::size_t size, std::string* out);
 
 void AppendDecimal(long long value, std::string* out);
+
+// A decimal number, of nothing but digits after a minus sign; nothing where it doesn't fit.
+std::optional<std::int64_t> ParseDecimal(std::string_view text);
 
 // RFC 4648 section 4, padded.
 std::string Base64(std::string_view bytes);

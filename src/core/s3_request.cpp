@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 
 #include "core/crypto.h"
 #include "core/encoding.h"
@@ -53,15 +54,14 @@ std::string_view WithoutOuterSpaces(std::string_view text) {
 }
 
 void AddMetadata(const Metadata& metadata, S3Request* request) {
-  SignedHeaders names;
+  std::set<std::string> names;
   for (const auto& [name, value] : metadata) {
     const std::string lower = LowerCase(name);
     if (!IsToken(name)) {
       RaiseBadArgument("invalid metadata name \"" + WithoutControls(name) + "\"",
                        "It becomes a part of a header's name: use letters, digits, and \"-\".");
     }
-    if (names.Contains(lower)) RaiseBadArgument("metadata \"" + lower + "\" is given twice");
-    names.Add(lower, {});
+    if (!names.insert(lower).second) RaiseBadArgument("metadata \"" + lower + "\" is given twice");
     if (HasControls(value)) RaiseBadArgument("metadata \"" + lower + "\" has control characters");
     AddHeader("x-amz-meta-" + lower, WithoutOuterSpaces(value), request);
   }

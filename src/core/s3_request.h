@@ -38,6 +38,8 @@ struct S3Request {
   std::string_view body() const { return payload.data() != nullptr ? payload : document; }
 };
 
+// Names are tokens, in lower case; values are sent as they are, without spaces at their ends, which HTTP
+// doesn't keep.
 using Metadata = std::vector<std::pair<std::string, std::string>>;  // names without "x-amz-meta-"
 
 // What an upload says about its object; nothing where a text is none or a list is empty.

@@ -1,7 +1,6 @@
 #include "core/s3_response.h"
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 
 #include "core/encoding.h"
@@ -14,18 +13,27 @@ namespace {
 
 constexpr std::string_view kMetadataPrefix = "x-amz-meta-";
 
-template <typename Number>
-Number ParseNumber(std::string_view text, const char* what) {
-  Number number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const bool good = error == std::errc() && end == text.data() + text.size() && number >= 0;
-  if (!good) RaiseMalformedReply(std::string("It has no number as ") + what + ".");
+std::int64_t NotNegative(std::int64_t number, const char* what) {
+  if (number < 0) RaiseMalformedReply(std::string("It has a negative ") + what + ".");
   return number;
 }
 
-template <typename Number>
-Number XmlNumber(const pugi::xml_node& parent, const char* name) {
-  return ParseNumber<Number>(parent.child_value(name), name);
+std::int64_t XmlSize(const pugi::xml_node& parent) {
+  return NotNegative(XmlInteger(parent.child("Size"), "Size"), "Size");
+}
+
+int XmlPartNumber(const pugi::xml_node& parent, const char* name) {
+  const std::int64_t number = XmlInteger(parent.child(name), name);
+  if (number < 0 || number > std::numeric_limits<int>::max()) {
+    RaiseMalformedReply(std::string("It has no number of a part as ") + name + ".");
+  }
+  return static_cast<int>(number);
+}
+
+std::int64_t SizeInHeader(std::string_view text, const char* name) {
+  const std::optional<std::int64_t> number = ParseDecimal(text);
+  if (!number) RaiseMalformedReply(std::string("It has no number as ") + name + ".");
+  return NotNegative(*number, name);
 }
 
 std::optional<UnixMicroseconds> XmlTime(const pugi::xml_node& parent, const char* name) {
@@ -36,8 +44,8 @@ std::optional<UnixMicroseconds> XmlTime(const pugi::xml_node& parent, const char
   return time;
 }
 
-bool XmlFlag(const pugi::xml_node& parent, const char* name) {
-  return LowerCase(parent.child_value(name)) == "true";
+bool IsTruncated(const pugi::xml_node& root) {
+  return XmlFlag(root.child("IsTruncated"), "IsTruncated");
 }
 
 std::string XmlETag(const pugi::xml_node& parent) {
@@ -60,10 +68,10 @@ std::string ETagOf(const HttpResponse& response) {
 std::int64_t SizeOf(const HttpResponse& response) {
   const std::string_view range = response.Header("content-range");
   if (response.status == 206 && !range.empty()) {
-    return ParseNumber<std::int64_t>(range.substr(range.find('/') + 1), "Content-Range");
+    return SizeInHeader(range.substr(range.find('/') + 1), "Content-Range");
   }
   const std::string_view length = response.Header("content-length");
-  if (!length.empty()) return ParseNumber<std::int64_t>(length, "Content-Length");
+  if (!length.empty()) return SizeInHeader(length, "Content-Length");
   if (response.body.empty()) RaiseMalformedReply("It has no Content-Length.");
   return static_cast<std::int64_t>(response.body.size());
 }
@@ -124,7 +132,7 @@ ListedObject ReadObject(const pugi::xml_node& element, const ListingTexts& texts
   ListedObject object;
   object.key = texts.Get(element, "Key");
   if (object.key.empty()) RaiseMalformedReply("It has an object without a Key.");
-  object.size = XmlNumber<std::int64_t>(element, "Size");
+  object.size = XmlSize(element);
   object.etag = XmlETag(element);
   object.storage_class = XmlText(element, "StorageClass");
   object.last_modified = XmlTime(element, "LastModified");
@@ -186,7 +194,7 @@ ObjectPage ParseObjectPage(std::string_view body) {
   }
   std::sort(page.objects.begin(), page.objects.end(),
             [](const ListedObject& a, const ListedObject& b) { return a.key < b.key; });
-  if (!XmlFlag(reply.root(), "IsTruncated")) return page;
+  if (!IsTruncated(reply.root())) return page;
   page.continuation_token = XmlText(reply.root(), "NextContinuationToken");
   if (page.continuation_token.empty()) RaiseMalformedReply("It has no NextContinuationToken.");
   return page;
@@ -204,14 +212,14 @@ PartPage ParsePartPage(std::string_view body) {
   PartPage page;
   for (const pugi::xml_node& element : reply.root().children("Part")) {
     ListedPart part;
-    part.part_number = XmlNumber<int>(element, "PartNumber");
-    part.size = XmlNumber<std::int64_t>(element, "Size");
+    part.part_number = XmlPartNumber(element, "PartNumber");
+    part.size = XmlSize(element);
     part.etag = XmlETag(element);
     part.last_modified = XmlTime(element, "LastModified");
     page.parts.push_back(std::move(part));
   }
-  if (XmlFlag(reply.root(), "IsTruncated")) {
-    page.next_marker = XmlNumber<int>(reply.root(), "NextPartNumberMarker");
+  if (IsTruncated(reply.root())) {
+    page.next_marker = XmlPartNumber(reply.root(), "NextPartNumberMarker");
   }
   return page;
 }
@@ -228,7 +236,7 @@ UploadPage ParseUploadPage(std::string_view body) {
     upload.initiated = XmlTime(element, "Initiated");
     page.uploads.push_back(std::move(upload));
   }
-  if (!XmlFlag(reply.root(), "IsTruncated")) return page;
+  if (!IsTruncated(reply.root())) return page;
   page.next_key_marker = texts.Get(reply.root(), "NextKeyMarker");
   page.next_upload_id_marker = XmlText(reply.root(), "NextUploadIdMarker");
   if (page.next_key_marker.empty()) RaiseMalformedReply("It has no NextKeyMarker.");

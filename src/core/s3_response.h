@@ -115,8 +115,9 @@ class S3Error : public Error {
 };
 
 // The error for `reply` to `request`: kNoCredentials for refused credentials (InvalidAccessKeyId,
-// SignatureDoesNotMatch, ExpiredToken, InvalidToken …), kNotFound for 404, kRefused for every other 4xx,
-// kServerFailed for 5xx, kMalformedReply for the rest. DETAIL: Code, HTTP status and RequestId, and S3's
+// SignatureDoesNotMatch, ExpiredToken, InvalidToken …), kNotFound for 404, kRefused for every other 4xx and
+// for a redirect of S3's, kUnsupported for 501, kServerFailed for every other 5xx and for an <Error> that
+// came with 200, kMalformedReply for the rest. DETAIL: Code, HTTP status and RequestId, and S3's
 // message where it can't quote a secret; HINT: the likely cure, by code. The message names the operation and the object.
 S3Error MakeS3Error(const S3Request& request, const HttpResponse& response);
 

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <new>
+#include <optional>
 #include <utility>
 
 #include "core/encoding.h"
 #include "core/error.h"
+#include "core/text.h"
 
 namespace neon_s3 {
 namespace {
@@ -126,6 +128,21 @@ std::string XmlText(const pugi::xml_node& element) {
 
 std::string XmlText(const pugi::xml_node& parent, const char* name) {
   return XmlText(parent.child(name));
+}
+
+std::int64_t XmlInteger(const pugi::xml_node& element, const char* name) {
+  const std::optional<std::int64_t> number = ParseDecimal(element.child_value());
+  if (!number) RaiseMalformedReply(std::string("It has no number as ") + name + ".");
+  return *number;
+}
+
+bool XmlFlag(const pugi::xml_node& element, const char* name) {
+  const std::string text = LowerCase(element.child_value());
+  const bool is_true = text == "true";
+  if (element && !is_true && text != "false") {
+    RaiseMalformedReply(std::string("It has neither true nor false as ") + name + ".");
+  }
+  return is_true;
 }
 
 pugi::xml_node AppendElement(pugi::xml_node parent, const char* name) {

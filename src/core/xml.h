@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -39,6 +40,11 @@ class XmlReply {
 // kMalformedReply where it is no UTF-8.
 std::string XmlText(const pugi::xml_node& element);
 std::string XmlText(const pugi::xml_node& parent, const char* name);
+
+// The number, or true or false, that an element holds; `name` is the element's. kMalformedReply
+// where there is none, but an element that is not there is false.
+std::int64_t XmlInteger(const pugi::xml_node& element, const char* name);
+bool XmlFlag(const pugi::xml_node& element, const char* name);
 
 // A new last child of `parent`.
 pugi::xml_node AppendElement(pugi::xml_node parent, const char* name);

@@ -64,7 +64,7 @@ NEON_S3_FUNCTION(neon_s3_presign_upload) {
     for (const UploadHeaders::Header& header : *headers) {
       AddSignedHeader(header.name, header.value, &state.presigner().headers());
     }
-    url = SignRequest(state, {"PUT", key, &target, expires_in, ToUnixSeconds(now)});
+    url = SignRequest(state, {Operation::kPresignUpload, "PUT", key, &target, expires_in, ToUnixSeconds(now)});
     state.buffer().clear();
     AppendObjectUrl(*url.address, key, &state.buffer());
     public_url = state.buffer();

@@ -121,7 +121,9 @@ SignedUrl SignRequest(BackendState& state, const SigningArgs& args) {
   request.key = args.key;
   request.expires_in = validity.expires_in;
   request.signed_at = args.signed_at;
-  return {state.presigner().Presign(request, validity.credentials), validity, request.address};
+  const PresignedUrl presigned = state.presigner().Presign(request, validity.credentials);
+  CountPresigned(args.operation);
+  return {presigned, validity, request.address};
 }
 
 }  // namespace neon_s3

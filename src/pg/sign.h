@@ -1,6 +1,7 @@
 // Signing, as the SQL functions have it in common.
 #pragma once
 
+#include "pg/activity.h"
 #include "pg/args.h"
 #include "pg/backend_state.h"
 #include "pg/target.h"
@@ -31,6 +32,7 @@ void WarnIfClamped(const Validity& validity);
 void BeginRequest(BackendState& state, const FieldArgs& query, const FieldArgs& headers);
 
 struct SigningArgs {
+  Operation operation;      // is counted
   std::string_view method;  // upper case
   OptionalText key;         // none: the bucket itself
   const Target* target;

@@ -39,6 +39,15 @@ TEST(UriEncoding, IsUndone) {
   }
 }
 
+TEST(ParseDecimal, TakesWhatFits) {
+  EXPECT_EQ(ParseDecimal("0"), 0);
+  EXPECT_EQ(ParseDecimal("-17"), -17);
+  EXPECT_EQ(ParseDecimal("9223372036854775807"), 9223372036854775807);
+  for (const char* text : {"", "-", "+1", " 1", "1 ", "1.0", "0x1", "9223372036854775808", "1e3"}) {
+    EXPECT_EQ(ParseDecimal(text), std::nullopt) << text;
+  }
+}
+
 // The table of RFC 3629 section 4, at its edges.
 TEST(Utf8, IsCheckedToTheLetter) {
   using namespace std::string_view_literals;

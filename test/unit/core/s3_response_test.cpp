@@ -186,6 +186,7 @@ TEST(ObjectPage, RefusesWhatIsNone) {
       Page("<Contents><Key>\xff</Key><Size>1</Size></Contents>"),
       Page("<Contents><Key>a&#0;b</Key><Size>1</Size></Contents>"),
       Page("<IsTruncated>true</IsTruncated>"),
+      Page("<IsTruncated>maybe</IsTruncated>"),
   };
   for (const std::string& body : cases) {
     EXPECT_EQ(ErrorOf([&] { ParseObjectPage(body); }).code(), ErrorCode::kMalformedReply) << body;
