@@ -163,8 +163,10 @@ void HttpTransfer::SetPolicy() {
 }
 
 void HttpTransfer::SetConnection(const HttpRequest& request) {
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(limits_.deadline - MonotonicNow());
-  Set(CURLOPT_TIMEOUT_MS, static_cast<long>(std::max<std::int64_t>(left.count(), 1)));
+  const auto left =
+      std::chrono::floor<std::chrono::milliseconds>(limits_.deadline - MonotonicNow());
+  // libcurl's clock drops fractions, too.
+  Set(CURLOPT_TIMEOUT_MS, static_cast<long>(std::max<std::int64_t>(left.count() + 2, 1)));
   Set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(limits_.connect_timeout.count()));
   Set(CURLOPT_TCP_NODELAY, 1L);
   if (!limits_.keep_connection) {

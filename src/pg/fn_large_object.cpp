@@ -13,6 +13,7 @@ extern "C" {
 #include "libpq/libpq-fs.h"
 #include "miscadmin.h"
 #include "utils/fmgrprotos.h"
+#include "utils/snapmgr.h"
 }
 
 namespace neon_s3 {
@@ -25,8 +26,12 @@ constexpr std::size_t kPartsAtOnce = 4;
 
 // ---------------------------------------------------------------- large objects, in PostgreSQL's regime
 
+// With a snapshot of its own, so that a large object made by the same statement is there.
 int OpenLargeObject(Oid lo, int mode) {
-  return DatumGetInt32(DirectFunctionCall2(be_lo_open, ObjectIdGetDatum(lo), Int32GetDatum(mode)));
+  PushActiveSnapshot(GetTransactionSnapshot());
+  const int fd = DatumGetInt32(DirectFunctionCall2(be_lo_open, ObjectIdGetDatum(lo), Int32GetDatum(mode)));
+  PopActiveSnapshot();
+  return fd;
 }
 
 void CloseLargeObject(int fd) { DirectFunctionCall1(be_lo_close, Int32GetDatum(fd)); }

@@ -111,7 +111,7 @@ TEST_F(CredentialSourcesTest, TrustsContainerHostsAsAwsDoes) {
     EXPECT_EQ(refusal(uri), ErrorCode::kBadArgument) << uri;
   }
   // Nobody listens, but they may be asked.
-  const ClosedPort closed;
+  const SilentPort closed(SilentPort::kClosed);
   const std::string port = closed.url().substr(closed.url().rfind(':'));
   for (const char* host : {"http://127.0.0.1", "http://127.1.2.3", "http://[::1]",
                            "http://localhost", "https://127.0.0.1"}) {

@@ -13,7 +13,7 @@ namespace neon_s3 {
 namespace {
 
 using namespace std::chrono_literals;
-using test::ClosedPort;
+using test::SilentPort;
 using test::ErrorOf;
 using test::HttpServer;
 using test::ServedReply;
@@ -143,7 +143,7 @@ TEST(HttpClient, GivesUpAtTheDeadline) {
 }
 
 TEST(HttpClient, TellsWhatBroke) {
-  const ClosedPort closed;
+  const SilentPort closed(SilentPort::kClosed);
   EXPECT_EQ(ErrorOf([&] { Get(closed.url()); }).code(), ErrorCode::kConnect);
 
   struct Case {

@@ -1,6 +1,7 @@
 // An HTTP server on 127.0.0.1, as good or as faulty as a test wants it.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -25,12 +26,18 @@ struct ServedRequest {
 
 struct ServedReply {
   std::string bytes;
-  enum { kClose, kHang, kDrip } end = kClose;  // kDrip: the bytes, one in 50 ms
+  // kKeep: more requests may follow; kDrip: the bytes, one in 50 ms; kReset: TCP's RST.
+  enum { kClose, kKeep, kHang, kDrip, kReset } end = kClose;
 
   static ServedReply Of(int status, const std::string& body, const std::string& headers = {}) {
     return {"HTTP/1.1 " + std::to_string(status) + " X\r\nContent-Length: " +
                 std::to_string(body.size()) + "\r\n" + headers + "\r\n" + body,
             kClose};
+  }
+  static ServedReply Kept(int status, const std::string& body, const std::string& headers = {}) {
+    ServedReply reply = Of(status, body, headers);
+    reply.end = kKeep;
+    return reply;
   }
 };
 
@@ -44,7 +51,7 @@ class HttpServer {
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address);
-    listen(listener_, 16);
+    listen(listener_, 64);
     socklen_t size = sizeof address;
     getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
     port_ = ntohs(address.sin_port);
@@ -70,6 +77,9 @@ class HttpServer {
     return requests_;
   }
   std::size_t request_count() const { return requests().size(); }
+  int connection_count() const { return connections_; }
+  // The most requests that were served at once.
+  int peak() const { return peak_; }
 
  private:
   void Accept() {
@@ -82,27 +92,37 @@ class HttpServer {
   }
 
   void Serve(int client) {
+    ++connections_;
     ServedRequest request;
-    if (Read(client, &request)) {
-      Handler handler;
-      {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        requests_.push_back(request);
-        handler = handler_;
-      }
-      const ServedReply reply = handler(request);
-      if (reply.end == ServedReply::kDrip) {
-        for (const char c : reply.bytes) {
-          if (!Pause(50) || !Send(client, {&c, 1})) break;
-        }
-      } else {
-        Send(client, reply.bytes);
-      }
-      while (reply.end == ServedReply::kHang && Pause(20)) {
-      }
-    }
-    shutdown(client, SHUT_WR);
+    while (Read(client, &request) && Answer(client, request)) request = ServedRequest();
     close(client);
+  }
+
+  // True where the connection is kept.
+  bool Answer(int client, const ServedRequest& request) {
+    Handler handler;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      requests_.push_back(request);
+      handler = handler_;
+      peak_ = std::max(peak_.load(), ++serving_);
+    }
+    const ServedReply reply = handler(request);
+    --serving_;  // before the client knows
+    if (reply.end == ServedReply::kDrip) {
+      for (const char c : reply.bytes) {
+        if (!Pause(50) || !Send(client, {&c, 1})) break;
+      }
+    } else {
+      Send(client, reply.bytes);
+    }
+    while (reply.end == ServedReply::kHang && Pause(20)) {
+    }
+    if (reply.end == ServedReply::kReset) {
+      const linger at_once{1, 0};
+      setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    }
+    return reply.end == ServedReply::kKeep;
   }
 
   bool Pause(int milliseconds) {
@@ -126,7 +146,7 @@ class HttpServer {
       pollfd waiting{client, POLLIN, 0};
       if (stop_) return false;
       if (poll(&waiting, 1, 20) <= 0) continue;
-      char buffer[4096];
+      char buffer[65536];
       const ssize_t count = recv(client, buffer, sizeof buffer, 0);
       if (count <= 0) return false;
       text.append(buffer, static_cast<std::size_t>(count));
@@ -136,6 +156,7 @@ class HttpServer {
           ParseHead(text.substr(0, head), request);
           const auto length = request->headers.find("content-length");
           if (length != request->headers.end()) size = std::stoul(length->second);
+          if (request->headers.count("expect") == 1) Send(client, "HTTP/1.1 100 Continue\r\n\r\n");
         }
       }
     }
@@ -161,6 +182,7 @@ class HttpServer {
   int listener_;
   int port_;
   std::atomic<bool> stop_{false};
+  std::atomic<int> connections_{0}, serving_{0}, peak_{0};
   mutable std::mutex mutex_;
   Handler handler_;
   std::vector<ServedRequest> requests_;
@@ -168,25 +190,41 @@ class HttpServer {
   std::thread acceptor_;
 };
 
-// A port of 127.0.0.1 where nobody listens, but nobody else can either.
-class ClosedPort {
+// A port of 127.0.0.1 where nobody answers.
+class SilentPort {
  public:
-  ClosedPort() : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    bind(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address);
-    socklen_t size = sizeof address;
-    getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size);
-    port_ = ntohs(address.sin_port);
+  // kClosed: nobody listens, but nobody else can either; kFull: connecting takes for ever; kOpen:
+  // the connection is made, and nothing is read.
+  enum State { kClosed, kFull, kOpen };
+
+  explicit SilentPort(State state) : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    address_.sin_family = AF_INET;
+    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    bind(socket_, reinterpret_cast<sockaddr*>(&address_), sizeof address_);
+    socklen_t size = sizeof address_;
+    getsockname(socket_, reinterpret_cast<sockaddr*>(&address_), &size);
+    if (state != kClosed) listen(socket_, state == kFull ? 0 : 64);
+    if (state == kFull) Fill();
   }
-  ClosedPort(const ClosedPort&) = delete;
-  ~ClosedPort() { close(socket_); }
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  SilentPort(const SilentPort&) = delete;
+  ~SilentPort() {
+    for (const int filler : fillers_) close(filler);
+    close(socket_);
+  }
+  std::string authority() const { return "127.0.0.1:" + std::to_string(ntohs(address_.sin_port)); }
+  std::string url() const { return "http://" + authority(); }
 
  private:
+  void Fill() {
+    for (int i = 0; i < 4; ++i) {
+      fillers_.push_back(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+      connect(fillers_.back(), reinterpret_cast<sockaddr*>(&address_), sizeof address_);
+    }
+  }
+
   int socket_;
-  int port_;
+  sockaddr_in address_{};
+  std::vector<int> fillers_;
 };
 
 }  // namespace neon_s3::test
