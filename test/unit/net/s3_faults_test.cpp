@@ -184,7 +184,7 @@ TEST_F(S3ClientTest, IsCancelledSoonInEveryPhase) {
     const auto latency = MonotonicNow() - cancelled_at;
     canceller.join();
     EXPECT_EQ(error.code(), ErrorCode::kCancelled) << phase.name << ": " << AllOf(error);
-    EXPECT_LT(latency, 200ms) << phase.name;
+    EXPECT_LT(latency, 500ms) << phase.name;
     EXPECT_FALSE(client_.busy());
   }
 }
