@@ -79,21 +79,22 @@ struct HttpClient::State {
     running.push_back(std::move(transfer));
   }
 
-  // Its handle may serve again: it keeps the sessions of TLS.
-  void Remove(HttpTransfer* transfer) {
+  void Remove(HttpTransfer* transfer, bool may_serve_again) {
     const auto found = std::find_if(running.begin(), running.end(),
                                     [&](const auto& other) { return other.get() == transfer; });
     curl_multi_remove_handle(multi, transfer->easy());
     finished.sent += transfer->traffic().sent;
     finished.received += transfer->traffic().received;
-    transfer->Clear();
-    if (transfer->may_serve_again()) spare.push_back(std::move(*found));
     std::swap(*found, running.back());
+    if (may_serve_again) {
+      running.back()->Clear();
+      spare.push_back(std::move(running.back()));
+    }
     running.pop_back();
   }
 
   void Drop() {
-    while (!running.empty()) Remove(running.back().get());
+    while (!running.empty()) Remove(running.back().get(), false);
   }
 
   std::optional<HttpReply> TakeReply() {
@@ -103,7 +104,8 @@ struct HttpClient::State {
     const CURLcode code = message->data.result;
     HttpTransfer* transfer = HttpTransfer::Of(message->easy_handle);
     HttpReply reply = transfer->Finish(code);
-    Remove(transfer);
+    // Its handle keeps the sessions of TLS. One that failed keeps more than that.
+    Remove(transfer, code == CURLE_OK && transfer->may_serve_again());
     return reply;
   }
 

@@ -1,6 +1,7 @@
 #include "net/http_transfer.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <iterator>
 #include <new>
@@ -8,6 +9,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,8 +23,17 @@ namespace {
 constexpr std::size_t kMaxHeadersSize = 64 << 10;
 constexpr std::size_t kExpectFrom = 1 << 20;
 constexpr std::size_t kLargeBody = 64 << 10;
+constexpr std::size_t kHugeBody = 4 << 20;
 constexpr long kBufferSize = 512 << 10;
 constexpr unsigned kPeerTimeoutMs = 20000;
+
+// A third of the time of a large GET went into page faults.
+void AdviseHugePages(char* memory, std::size_t size) {
+  const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto start = (reinterpret_cast<std::uintptr_t>(memory) + page - 1) / page * page;
+  const auto end = (reinterpret_cast<std::uintptr_t>(memory) + size) / page * page;
+  madvise(reinterpret_cast<void*>(start), end - start, MADV_HUGEPAGE);  // or not
+}
 
 void AddHeaderLine(std::string_view line, std::vector<HttpHeader>* headers) {
   while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.remove_suffix(1);
@@ -258,7 +269,9 @@ void HttpTransfer::BeginBody() {
       succeeded ? limits_.max_body_size : std::min(limits_.max_body_size, limits_.max_error_size);
   const std::size_t size = announced < 0 ? 0 : static_cast<std::size_t>(announced);
   reception_.too_large = size > reception_.max_body_size;
-  if (!reception_.too_large) reception_.response.body.reserve(size);
+  if (reception_.too_large) return;
+  reception_.response.body.reserve(size);
+  if (size >= kHugeBody) AdviseHugePages(reception_.response.body.data(), size);
 }
 
 std::size_t HttpTransfer::OnBody(char* data, std::size_t, std::size_t size, void* context) {

@@ -53,6 +53,15 @@ TEST_F(S3ClientTest, SaysWhereItCouldNotConnect) {
   EXPECT_NE(error.detail().find(", 3 attempts"), std::string::npos) << error.detail();
 }
 
+TEST_F(S3ClientTest, SaysWhereANameIsNone) {
+  limits_.allow_http = true;
+  limits_.request_timeout = 2s;
+  Ask("http://nowhere.invalid");
+  const S3Error error = ErrorFor(GetObject("bucket", "key"));
+  EXPECT_EQ(error.code(), ErrorCode::kConnect) << AllOf(error);
+  EXPECT_EQ(error.what(), std::string("could not connect to \"nowhere.invalid\""));
+}
+
 TEST_F(S3ClientTest, LeavesAFailingServerAlone) {
   server_.Handle(Always(ServedReply::Kept(500, "")));
   limits_.max_attempts = 10;
@@ -184,7 +193,7 @@ TEST_F(S3ClientTest, IsCancelledSoonInEveryPhase) {
     const auto latency = MonotonicNow() - cancelled_at;
     canceller.join();
     EXPECT_EQ(error.code(), ErrorCode::kCancelled) << phase.name << ": " << AllOf(error);
-    EXPECT_LT(latency, 200ms) << phase.name;
+    EXPECT_LT(latency, 500ms) << phase.name;
     EXPECT_FALSE(client_.busy());
   }
 }
