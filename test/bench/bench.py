@@ -138,7 +138,7 @@ def main():
     options = parser.parse_args()
     quick, hono = options.quick, os.path.join(options.work, 'hono')
     pg_dir = os.path.join(options.work, 'pg')
-    rows, rounds = (200_000, 3) if quick else (1_000_000, 5)
+    rows, rounds = (200_000, 3) if quick else (1_000_000, 3)
     calls = 1_000_000 if quick else 10_000_000
 
     core = core_times(os.path.join(options.work, 'core.json'))
@@ -158,8 +158,8 @@ def main():
     say('measuring the whole flow')
     with contextlib.closing(sql_bench.connect()) as connection, connection.cursor() as cursor:
         cursor.execute('SELECT s3_create_files_table()')
-    flow = flow_bench.one_statement(options.work, *((2, 1) if quick else (5, 3)))
-    http = flow_bench.backends(HERE, hono, options.work, *((1, 2) if quick else (3, 4)))
+    flow = flow_bench.one_statement(options.work, *((2, 1) if quick else (5, 2)))
+    http = flow_bench.backends(HERE, hono, options.work, *((1, 2) if quick else (3, 3)))
 
     table = Table()
     ratios(table, core, sql, flow, first, growth, calls)
