@@ -46,7 +46,7 @@ struct ChainRequest {
 // One of a backend, with its caches. libcurl starts with the first request only.
 class CredentialChain {
  public:
-  explicit CredentialChain(MonotonicClock clock = MonotonicNow);
+  explicit CredentialChain(MonotonicClock clock = CoarseMonotonicNow);
 
   struct Found {
     Credentials credentials;
