@@ -61,40 +61,27 @@ struct HttpClient::State {
   ~State() {
     const SignalsBlocked blocked;
     Drop();
-    spare.clear();
     curl_multi_cleanup(multi);
-  }
-
-  std::unique_ptr<HttpTransfer> Spare() {
-    if (spare.empty()) return std::make_unique<HttpTransfer>(&sockets);
-    std::unique_ptr<HttpTransfer> transfer = std::move(spare.back());
-    spare.pop_back();
-    return transfer;
   }
 
   void Add(std::unique_ptr<HttpTransfer> transfer) {
     running.reserve(running.size() + 1);
-    spare.reserve(spare.size() + running.size() + 1);  // so that Remove() can't fail
     Check(curl_multi_add_handle(multi, transfer->easy()));
     running.push_back(std::move(transfer));
   }
 
-  void Remove(HttpTransfer* transfer, bool may_serve_again) {
+  void Remove(HttpTransfer* transfer) {
     const auto found = std::find_if(running.begin(), running.end(),
                                     [&](const auto& other) { return other.get() == transfer; });
     curl_multi_remove_handle(multi, transfer->easy());
     finished.sent += transfer->traffic().sent;
     finished.received += transfer->traffic().received;
     std::swap(*found, running.back());
-    if (may_serve_again) {
-      running.back()->Clear();
-      spare.push_back(std::move(running.back()));
-    }
     running.pop_back();
   }
 
   void Drop() {
-    while (!running.empty()) Remove(running.back().get(), false);
+    while (!running.empty()) Remove(running.back().get());
   }
 
   std::optional<HttpReply> TakeReply() {
@@ -104,14 +91,13 @@ struct HttpClient::State {
     const CURLcode code = message->data.result;
     HttpTransfer* transfer = HttpTransfer::Of(message->easy_handle);
     HttpReply reply = transfer->Finish(code);
-    // Its handle keeps the sessions of TLS. One that failed keeps more than that.
-    Remove(transfer, code == CURLE_OK && transfer->may_serve_again());
+    Remove(transfer);
     return reply;
   }
 
   OpenSockets sockets;
   CURLM* multi;
-  std::vector<std::unique_ptr<HttpTransfer>> running, spare;
+  std::vector<std::unique_ptr<HttpTransfer>> running;
   HttpTraffic finished;
 };
 
@@ -144,9 +130,7 @@ HttpResponse HttpClient::Perform(const HttpRequest& request, const HttpLimits& l
 void HttpClient::Start(std::size_t id, const HttpRequest& request, const HttpLimits& limits) {
   State& state = Started();
   const SignalsBlocked blocked;
-  std::unique_ptr<HttpTransfer> transfer = state.Spare();
-  transfer->Prepare(id, request, limits);
-  state.Add(std::move(transfer));
+  state.Add(std::make_unique<HttpTransfer>(id, request, limits, &state.sockets));
 }
 
 std::size_t HttpClient::running() const { return state_ ? state_->running.size() : 0; }

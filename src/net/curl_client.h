@@ -43,6 +43,7 @@ struct HttpReply {
   std::size_t id;
   HttpResponse response;
   std::optional<Error> error;
+  bool will_last = false;  // the error, however often the request is sent
 };
 
 // Bytes of bodies.

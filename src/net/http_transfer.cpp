@@ -79,6 +79,13 @@ ErrorCode MeaningOf(CURLcode curl_code) {
   return known == std::end(kMeanings) ? ErrorCode::kConnectionLost : known->code;
 }
 
+// What is wrong is a certificate or the settings: it is so the next time, too.
+bool WillLast(CURLcode curl_code) {
+  return curl_code == CURLE_PEER_FAILED_VERIFICATION || curl_code == CURLE_SSL_CERTPROBLEM ||
+         curl_code == CURLE_SSL_CIPHER || curl_code == CURLE_SSL_CACERT_BADFILE ||
+         curl_code == CURLE_SSL_ISSUER_ERROR;
+}
+
 [[noreturn]] void Raise(ErrorCode code, const std::string& host, const std::string& detail) {
   const char* message = code == ErrorCode::kConnect          ? "could not connect to "
                         : code == ErrorCode::kMalformedReply ? "malformed reply from "
@@ -95,15 +102,17 @@ std::string QuotedHost(std::string_view url) {
   return "\"" + Legible(url.substr(0, url.find_first_of("/?#"))) + "\"";
 }
 
-HttpTransfer::HttpTransfer(OpenSockets* sockets) : sockets_(sockets), easy_(curl_easy_init()) {
+HttpTransfer::HttpTransfer(std::size_t id, const HttpRequest& request, const HttpLimits& limits,
+                           OpenSockets* sockets)
+    : id_(id),
+      limits_(limits),
+      sockets_(sockets),
+      is_plain_(StartsWith(request.url, "http://")),
+      host_(QuotedHost(request.url)),
+      easy_(curl_easy_init()) {
   if (!easy_) throw std::bad_alloc();
-}
-
-void HttpTransfer::Prepare(std::size_t id, const HttpRequest& request, const HttpLimits& limits) {
-  id_ = id;
-  limits_ = limits;
-  host_ = QuotedHost(request.url);
   SetPolicy();
+  SetTrust();
   SetConnection(request);
   SetRequest(request);
   SetHeaders(request);
@@ -117,7 +126,7 @@ HttpTransfer* HttpTransfer::Of(CURL* easy) {
 }
 
 HttpReply HttpTransfer::Finish(CURLcode code) {
-  HttpReply reply{id_, {}, std::nullopt};
+  HttpReply reply{id_, {}, std::nullopt, false};
   try {
     CheckResult(code);
     long status = 0;
@@ -126,6 +135,7 @@ HttpReply HttpTransfer::Finish(CURLcode code) {
     reply.response = std::move(reception_.response);
   } catch (const Error& error) {
     reply.error = error;
+    reply.will_last = WillLast(code);
   }
   return reply;
 }
@@ -135,12 +145,6 @@ HttpTraffic HttpTransfer::traffic() const {
   curl_easy_getinfo(easy(), CURLINFO_SIZE_UPLOAD_T, &sent);
   curl_easy_getinfo(easy(), CURLINFO_SIZE_DOWNLOAD_T, &received);
   return {sent, received};
-}
-
-void HttpTransfer::Clear() {
-  curl_easy_reset(easy());
-  reception_ = Reception();
-  lines_ = nullptr;
 }
 
 template <typename Value>
@@ -158,10 +162,6 @@ void HttpTransfer::SetPolicy() {
   Set(CURLOPT_FOLLOWLOCATION, 0L);
   Set(CURLOPT_PATH_AS_IS, 1L);
   Set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-  Set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-  Set(CURLOPT_SSL_VERIFYPEER, 1L);
-  Set(CURLOPT_SSL_VERIFYHOST, 2L);
-  if (limits_.ca_file != nullptr) Set(CURLOPT_CAINFO, limits_.ca_file);
 #if LIBCURL_VERSION_NUM >= 0x075500
   Set(CURLOPT_PROTOCOLS_STR, "http,https");
 #else
@@ -171,6 +171,21 @@ void HttpTransfer::SetPolicy() {
   // Else a cancelled request waits for its resolver thread.
   Set(CURLOPT_QUICK_EXIT, 1L);
 #endif
+}
+
+void HttpTransfer::SetTrust() {
+  Set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  Set(CURLOPT_SSL_VERIFYPEER, 1L);
+  Set(CURLOPT_SSL_VERIFYHOST, 2L);
+  const char* file = limits_.ca_file;
+  if (file != nullptr) Set(CURLOPT_CAINFO, file);
+#if LIBCURL_VERSION_NUM >= 0x075400
+  if (file == nullptr) curl_easy_getinfo(easy(), CURLINFO_CAINFO, &file);
+#endif
+  // The system's directory would be trusted as well as the file; and libcurl keeps what it read of
+  // certificates only where there is none, else it reads them for every connection, which takes
+  // tens of milliseconds.
+  if (file != nullptr) Set(CURLOPT_CAPATH, static_cast<char*>(nullptr));
 }
 
 void HttpTransfer::SetConnection(const HttpRequest& request) {
@@ -197,7 +212,6 @@ void HttpTransfer::SetConnection(const HttpRequest& request) {
 }
 
 void HttpTransfer::SetRequest(const HttpRequest& request) {
-  is_plain_ = StartsWith(request.url, "http://");
   if (!is_plain_ && !StartsWith(request.url, "https://")) Raise(ErrorCode::kBadArgument, host_, "");
   Set(CURLOPT_URL, request.url.c_str());
   const bool has_body =
@@ -212,21 +226,19 @@ void HttpTransfer::SetRequest(const HttpRequest& request) {
 }
 
 void HttpTransfer::SetHeaders(const HttpRequest& request) {
-  lines_ = std::make_unique<HeaderLines>();
   bool has_type = false;
   for (const HttpHeader& header : request.headers) {
-    lines_->Add(header);
+    lines_.Add(header);
     has_type = has_type || LowerCase(header.name) == "content-type";
   }
-  if (!has_type) lines_->Suppress("Content-Type");
+  if (!has_type) lines_.Suppress("Content-Type");
   // From there on libcurl waits for the server to agree before it sends the body.
-  if (!limits_.keep_connection || request.body.size() < kExpectFrom) lines_->Suppress("Expect");
-  Set(CURLOPT_HTTPHEADER, lines_->get());
+  if (!limits_.keep_connection || request.body.size() < kExpectFrom) lines_.Suppress("Expect");
+  Set(CURLOPT_HTTPHEADER, lines_.get());
   Set(CURLOPT_USERAGENT, "neon_s3");
 }
 
 void HttpTransfer::SetCallbacks() {
-  reception_ = Reception();
   error_text_[0] = '\0';
   Set(CURLOPT_ERRORBUFFER, error_text_);
   Set(CURLOPT_WRITEFUNCTION, OnBody);

@@ -19,12 +19,11 @@ std::string QuotedHost(std::string_view url);
 
 class HttpTransfer {
  public:
-  // The sockets outlive the connections, which outlive the transfer.
-  explicit HttpTransfer(OpenSockets* sockets);
+  // kBadArgument for what can't be sent. The body stays where it is. The sockets outlive the
+  // connections, which outlive the transfer.
+  HttpTransfer(std::size_t id, const HttpRequest& request, const HttpLimits& limits,
+               OpenSockets* sockets);
   HttpTransfer(const HttpTransfer&) = delete;
-
-  // kBadArgument for what can't be sent. The body stays where it is.
-  void Prepare(std::size_t id, const HttpRequest& request, const HttpLimits& limits);
 
   CURL* easy() const { return easy_.get(); }
   static HttpTransfer* Of(CURL* easy);
@@ -32,10 +31,6 @@ class HttpTransfer {
   // Once libcurl is done with it.
   HttpReply Finish(CURLcode code);
   HttpTraffic traffic() const;
-
-  // Forgets the request. What was kept of TLS stays.
-  void Clear();
-  bool may_serve_again() const { return limits_.keep_connection; }
 
  private:
   // What the callbacks leave behind. They run inside of libcurl, so they throw nothing: they note
@@ -56,6 +51,7 @@ class HttpTransfer {
   template <typename Value>
   void Set(CURLoption option, Value value);
   void SetPolicy();
+  void SetTrust();
   void SetConnection(const HttpRequest& request);
   void SetRequest(const HttpRequest& request);
   void SetHeaders(const HttpRequest& request);
@@ -76,13 +72,13 @@ class HttpTransfer {
   [[noreturn]] void RaiseRefusal() const;
   bool IsHeaderTooLong(CURLcode code) const;
 
+  const std::size_t id_;
+  const HttpLimits limits_;
   OpenSockets* const sockets_;
-  std::size_t id_ = 0;
-  HttpLimits limits_;
-  bool is_plain_ = false;
-  std::string host_;
+  const bool is_plain_;
+  const std::string host_;
   Reception reception_;
-  std::unique_ptr<HeaderLines> lines_;
+  HeaderLines lines_;
   char error_text_[CURL_ERROR_SIZE];
   std::unique_ptr<CURL, EasyDeleter> easy_;  // goes first: it refers to the others
 };

@@ -235,7 +235,7 @@ void S3Client::State::OnReply(HttpReply reply) {
 void S3Client::State::OnFailure(S3Job* job, const HttpReply& reply) {
   const S3Error error =
       reply.error ? MakeS3Error(*reply.error) : MakeS3Error(job->request, reply.response);
-  if (!Repeat(job, error, reply.response)) Fail(job, error);
+  if (reply.will_last || !Repeat(job, error, reply.response)) Fail(job, error);
 }
 
 // To the region that the reply names, once.
@@ -262,7 +262,7 @@ bool S3Client::State::Inquire(S3Job* job, HttpReply* reply) {
 }
 
 void S3Client::State::OnInquiry(S3Job* job, HttpReply reply) {
-  HttpReply refusal{job->number, std::move(*job->refusal), std::nullopt};
+  const HttpReply refusal{job->number, std::move(*job->refusal), std::nullopt};
   job->refusal.reset();
   const int status = reply.error ? 0 : reply.response.status;
   if (status / 100 != 4 && status / 100 != 3) return OnFailure(job, refusal);

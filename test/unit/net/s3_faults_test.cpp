@@ -62,6 +62,14 @@ TEST_F(S3ClientTest, SaysWhereANameIsNone) {
   EXPECT_EQ(error.what(), std::string("could not connect to \"nowhere.invalid\""));
 }
 
+TEST_F(S3ClientTest, RepeatsNothingThatWillFailAgain) {
+  limits_.ca_file = "/nonexistent/ca.pem";
+  Ask("https://" + server_.authority());
+  const S3Error error = ErrorFor(GetObject("bucket", "key"));
+  EXPECT_EQ(error.code(), ErrorCode::kConnect) << AllOf(error);
+  EXPECT_EQ(client_.usage().retries, 0);
+}
+
 TEST_F(S3ClientTest, LeavesAFailingServerAlone) {
   server_.Handle(Always(ServedReply::Kept(500, "")));
   limits_.max_attempts = 10;

@@ -45,6 +45,18 @@ TEST_F(S3ClientTest, MovesToTheRegionOfTheBucket) {
   EXPECT_EQ(other.request_count(), 0u);
 }
 
+TEST_F(S3ClientTest, CountsNoMoveAsAnAttempt) {
+  std::atomic<int> count{0};
+  server_.Handle([&](const ServedRequest& request) {
+    if (SignedRegion(request) != "eu-west-1") {
+      return ServedReply::Kept(301, "", "x-amz-bucket-region: eu-west-1\r\n");
+    }
+    return ++count < 3 ? ServedReply::Kept(503, "") : ServedReply::Kept(200, "fine");
+  });
+  EXPECT_EQ(client_.Call(GetObject("bucket", "key")).body, "fine");
+  EXPECT_EQ(client_.usage().retries, 3);
+}
+
 TEST_F(S3ClientTest, MovesOnce) {
   std::atomic<int> count{0};
   server_.Handle([&](const ServedRequest&) {
