@@ -29,8 +29,8 @@ CompletedPart ParsePart(const json& part) {
   if (!part.is_object()) Refuse("an element is no object");
   const json* number = Member(part, "part_number", "PartNumber");
   const json* etag = Member(part, "etag", "ETag");
-  const bool is_number = number != nullptr && number->is_number_unsigned() &&
-                         *number >= 1U && *number <= 10000U;
+  const bool is_number =
+      number != nullptr && number->is_number_unsigned() && *number >= 1U && *number <= 10000U;
   if (!is_number) Refuse("a part_number is not between 1 and 10000");
   if (etag == nullptr || !etag->is_string() || etag->get_ref<const std::string&>().empty()) {
     Refuse("part " + number->dump() + " has no etag");
@@ -48,9 +48,10 @@ std::vector<CompletedPart> ParsePartList(std::string_view text) {
   std::sort(parts.begin(), parts.end(), [](const CompletedPart& a, const CompletedPart& b) {
     return a.part_number < b.part_number;
   });
-  const auto twin = std::adjacent_find(
-      parts.begin(), parts.end(),
-      [](const CompletedPart& a, const CompletedPart& b) { return a.part_number == b.part_number; });
+  const auto twin = std::adjacent_find(parts.begin(), parts.end(),
+                                       [](const CompletedPart& a, const CompletedPart& b) {
+                                         return a.part_number == b.part_number;
+                                       });
   if (twin != parts.end()) Refuse("part " + std::to_string(twin->part_number) + " comes twice");
   return parts;
 }

@@ -104,7 +104,8 @@ struct File {
   Slot slots[FLEXIBLE_ARRAY_MEMBER];
 };
 
-constexpr const char* kPath = "pg_stat_tmp/neon_s3";  // below the data directory, where a backend works
+constexpr const char* kPath =
+    "pg_stat_tmp/neon_s3";  // below the data directory, where a backend works
 
 File* file = nullptr;
 Slot* own_slot = nullptr;
@@ -121,9 +122,10 @@ int OwnSlotNumber() {
 // Under the file's lock.
 bool Prepare(int fd, std::size_t size) {
   File header;
-  const bool is_current = pread(fd, &header, sizeof header, 0) == static_cast<ssize_t>(sizeof header) &&
-                          header.server_started_at == PgStartTime && header.layout == sizeof(Slot) &&
-                          header.slot_count == static_cast<std::uint32_t>(MaxBackends);
+  const bool is_current =
+      pread(fd, &header, sizeof header, 0) == static_cast<ssize_t>(sizeof header) &&
+      header.server_started_at == PgStartTime && header.layout == sizeof(Slot) &&
+      header.slot_count == static_cast<std::uint32_t>(MaxBackends);
   if (is_current) return true;
   // All of its blocks now: a full disk must be an error here, and not a SIGBUS later.
   if (ftruncate(fd, 0) != 0 || posix_fallocate(fd, 0, static_cast<off_t>(size)) != 0) return false;
@@ -200,7 +202,9 @@ void ChangeProgress(const Change& change) {
 
 }  // namespace
 
-const char* OperationName(Operation operation) { return kNames[static_cast<std::size_t>(operation)]; }
+const char* OperationName(Operation operation) {
+  return kNames[static_cast<std::size_t>(operation)];
+}
 
 void Count(Operation operation, const Counters& more) {
   AddTo(more, &OwnSlot().counters[static_cast<std::size_t>(operation)]);
@@ -214,7 +218,8 @@ void SumCounters(Counters* sums) {
   const std::size_t slot_count = SlotCount();
   for (std::size_t i = 0; i < kOperationCount; ++i) {
     sums[i] = {};
-    for (std::size_t slot = 0; slot < slot_count; ++slot) AddTo(file->slots[slot].counters[i], 1, &sums[i]);
+    for (std::size_t slot = 0; slot < slot_count; ++slot)
+      AddTo(file->slots[slot].counters[i], 1, &sums[i]);
     AddTo(file->baseline[i], -1, &sums[i]);
   }
 }

@@ -29,8 +29,9 @@ int SqlState(ErrorCode code);
 // For hooks that report in their own way. The text is converted like Raise() does.
 const char* ServerText(const char* utf8);
 
-// In either regime: true where the backend has been asked to stop what it does. What waits in C++ polls
-// it and throws kCancelled, which Foreign() turns into PostgreSQL's own handling of the interrupt.
+// In either regime: true where the backend has been asked to stop what it does. What waits in C++
+// polls it and throws kCancelled, which Foreign() turns into PostgreSQL's own handling of the
+// interrupt.
 bool Cancelled();
 
 // Asserts that PostgreSQL may be called here.

@@ -10,7 +10,8 @@
 namespace neon_s3 {
 
 // A configuration as the server has it; nothing where none is set.
-std::optional<std::string> GetConfig(std::string_view bucket, std::string_view subresource, S3Client& s3);
+std::optional<std::string> GetConfig(std::string_view bucket, std::string_view subresource,
+                                     S3Client& s3);
 
 // True for the buckets of others too.
 bool BucketExists(std::string_view bucket, S3Client& s3);

@@ -1,5 +1,5 @@
-// s3_head_objects, s3_delete_objects: many objects, several requests at once, rows in the order of the
-// keys.
+// s3_head_objects, s3_delete_objects: many objects, several requests at once, rows in the order of
+// the keys.
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -21,12 +21,14 @@ constexpr std::size_t kWindow = 256;
 template <typename Outcome>
 class InOrder {
  public:
-  // `submit(id)` sends a request, `outcome_of(reply)` makes what is kept of its reply. On return, which
-  // takes at least one request more than there were Pop()s, Front() is there.
+  // `submit(id)` sends a request, `outcome_of(reply)` makes what is kept of its reply. On return,
+  // which takes at least one request more than there were Pop()s, Front() is there.
   template <typename Submit, typename OutcomeOf>
-  void Advance(std::size_t request_count, S3Client& s3, const Submit& submit, const OutcomeOf& outcome_of) {
+  void Advance(std::size_t request_count, S3Client& s3, const Submit& submit,
+               const OutcomeOf& outcome_of) {
     while (early_.empty() || early_.begin()->first != next_) {
-      for (; submitted_ < request_count && submitted_ < next_ + kWindow; ++submitted_) submit(submitted_);
+      for (; submitted_ < request_count && submitted_ < next_ + kWindow; ++submitted_)
+        submit(submitted_);
       const S3Reply reply = s3.Next();
       early_.emplace(reply.id, outcome_of(reply));
     }
@@ -119,7 +121,8 @@ std::vector<DeletedObject> DeletedOf(const S3Reply& reply, const TextArgs& keys,
   if (reply.error) {
     RaiseIfCommon(*reply.error);
     const std::string& code = reply.error->s3_code();
-    for (DeletedObject& object : deleted) object = {{}, code.empty() ? "Failed" : code, DescribeError(*reply.error)};
+    for (DeletedObject& object : deleted)
+      object = {{}, code.empty() ? "Failed" : code, DescribeError(*reply.error)};
     return deleted;
   }
   if (span.count == 1) return deleted;
@@ -130,8 +133,9 @@ std::vector<DeletedObject> DeletedOf(const S3Reply& reply, const TextArgs& keys,
   }
   for (std::size_t i = 0; i < span.count; ++i) {
     const auto found = mentioned.find(std::string(keys.texts[span.first + i]));
-    deleted[i] = found != mentioned.end() ? found->second
-                                          : DeletedObject{{}, "NotMentioned", "the reply does not have this key"};
+    deleted[i] = found != mentioned.end()
+                     ? found->second
+                     : DeletedObject{{}, "NotMentioned", "the reply does not have this key"};
   }
   return deleted;
 }
@@ -176,7 +180,9 @@ NEON_S3_FUNCTION(neon_s3_head_objects) {
   for (std::size_t i = 0; i < keys.count; ++i) {
     SetKeys(i, keys);
     call.Run([&](S3Client& s3) {
-      const auto submit = [&](std::size_t id) { s3.Submit(id, HeadObject(call.bucket(), keys.texts[id])); };
+      const auto submit = [&](std::size_t id) {
+        s3.Submit(id, HeadObject(call.bucket(), keys.texts[id]));
+      };
       heads->Advance(keys.count, s3, submit, HeadOf);
     });
     memory.Enter();
@@ -216,7 +222,8 @@ NEON_S3_FUNCTION(neon_s3_delete_objects) {
     });
     memory.Enter();
     const std::vector<DeletedObject>& deleted = batch->replies.Front();
-    for (std::size_t key = 0; key < span.count; ++key) PutRow(fcinfo, keys.texts[span.first + key], deleted[key]);
+    for (std::size_t key = 0; key < span.count; ++key)
+      PutRow(fcinfo, keys.texts[span.first + key], deleted[key]);
     memory.Leave();
     batch->replies.Pop();
   }

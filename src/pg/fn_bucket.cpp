@@ -1,5 +1,5 @@
-// s3_create_bucket, s3_delete_bucket, s3_bucket_exists, and what is configured for a bucket: CORS, policy,
-// public access block, lifecycle.
+// s3_create_bucket, s3_delete_bucket, s3_bucket_exists, and what is configured for a bucket: CORS,
+// policy, public access block, lifecycle.
 #include <nlohmann/json.hpp>
 
 #include "core/bucket_config.h"
@@ -20,7 +20,8 @@ Datum Send(Operation operation, ArgReader& args, const MakeRequest& make_request
   return static_cast<Datum>(0);
 }
 
-Datum PutXml(FunctionCallInfo fcinfo, Operation operation, BucketConfig config, std::string_view subresource) {
+Datum PutXml(FunctionCallInfo fcinfo, Operation operation, BucketConfig config,
+             std::string_view subresource) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
   const OptionalText json = args.JsonText();
@@ -31,7 +32,8 @@ Datum PutXml(FunctionCallInfo fcinfo, Operation operation, BucketConfig config, 
 
 // `to_json(body)` makes JSON of the reply; NULL where nothing is configured.
 template <typename ToJson>
-Datum GetJson(FunctionCallInfo fcinfo, Operation operation, std::string_view subresource, const ToJson& to_json) {
+Datum GetJson(FunctionCallInfo fcinfo, Operation operation, std::string_view subresource,
+              const ToJson& to_json) {
   ArgReader args(fcinfo);
   const Target target = ReadTarget(args);
   const std::string* json = nullptr;
@@ -47,19 +49,22 @@ Datum GetJson(FunctionCallInfo fcinfo, Operation operation, std::string_view sub
   return result;
 }
 
-Datum GetXml(FunctionCallInfo fcinfo, Operation operation, BucketConfig config, std::string_view subresource) {
+Datum GetXml(FunctionCallInfo fcinfo, Operation operation, BucketConfig config,
+             std::string_view subresource) {
   return GetJson(fcinfo, operation, subresource,
                  [&](const std::string& xml) { return BucketConfigToJson(config, xml); });
 }
 
 Datum Delete(FunctionCallInfo fcinfo, Operation operation, std::string_view subresource) {
   ArgReader args(fcinfo);
-  return Send(operation, args, [&](std::string_view bucket) { return DeleteBucketConfig(bucket, subresource); });
+  return Send(operation, args,
+              [&](std::string_view bucket) { return DeleteBucketConfig(bucket, subresource); });
 }
 
 }  // namespace
 
-std::optional<std::string> GetConfig(std::string_view bucket, std::string_view subresource, S3Client& s3) {
+std::optional<std::string> GetConfig(std::string_view bucket, std::string_view subresource,
+                                     S3Client& s3) {
   try {
     return std::string(std::string_view(s3.Call(GetBucketConfig(bucket, subresource)).body));
   } catch (const S3Error& error) {
@@ -129,13 +134,16 @@ NEON_S3_FUNCTION(neon_s3_get_bucket_cors) {
   return GetXml(fcinfo, Operation::kGetBucketCors, BucketConfig::kCors, "cors");
 }
 
-NEON_S3_FUNCTION(neon_s3_delete_bucket_cors) { return Delete(fcinfo, Operation::kDeleteBucketCors, "cors"); }
+NEON_S3_FUNCTION(neon_s3_delete_bucket_cors) {
+  return Delete(fcinfo, Operation::kDeleteBucketCors, "cors");
+}
 
 NEON_S3_FUNCTION(neon_s3_put_bucket_policy) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
   if (!JB_ROOT_IS_OBJECT(PG_GETARG_JSONB_P(0))) {
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("policy must be a JSON object")));
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("policy must be a JSON object")));
   }
   const OptionalText policy = args.JsonText();
   return Send(Operation::kPutBucketPolicy, args, [&](std::string_view bucket) {
@@ -146,11 +154,14 @@ NEON_S3_FUNCTION(neon_s3_put_bucket_policy) {
 NEON_S3_FUNCTION(neon_s3_get_bucket_policy) {
   return GetJson(fcinfo, Operation::kGetBucketPolicy, "policy", [](const std::string& json) {
     if (nlohmann::json::accept(json)) return json;
-    throw Error(ErrorCode::kMalformedReply, "malformed reply from the S3 server", "", "The policy is no JSON.");
+    throw Error(ErrorCode::kMalformedReply, "malformed reply from the S3 server", "",
+                "The policy is no JSON.");
   });
 }
 
-NEON_S3_FUNCTION(neon_s3_delete_bucket_policy) { return Delete(fcinfo, Operation::kDeleteBucketPolicy, "policy"); }
+NEON_S3_FUNCTION(neon_s3_delete_bucket_policy) {
+  return Delete(fcinfo, Operation::kDeleteBucketPolicy, "policy");
+}
 
 NEON_S3_FUNCTION(neon_s3_put_public_access_block) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
@@ -162,7 +173,8 @@ NEON_S3_FUNCTION(neon_s3_put_public_access_block) {
 }
 
 NEON_S3_FUNCTION(neon_s3_get_public_access_block) {
-  return GetXml(fcinfo, Operation::kGetPublicAccessBlock, BucketConfig::kPublicAccessBlock, "publicAccessBlock");
+  return GetXml(fcinfo, Operation::kGetPublicAccessBlock, BucketConfig::kPublicAccessBlock,
+                "publicAccessBlock");
 }
 
 NEON_S3_FUNCTION(neon_s3_put_bucket_lifecycle) {

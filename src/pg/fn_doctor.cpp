@@ -27,7 +27,8 @@ struct Finding {
 
 constexpr std::int64_t kSkewToReport = 60;  // seconds; S3 refuses 15 minutes
 
-const char* const kChecksOfServer[] = {"connection", "clock", "region", "bucket", "write", "read", "delete", "cors"};
+const char* const kChecksOfServer[] = {"connection", "clock", "region", "bucket",
+                                       "write",      "read",  "delete", "cors"};
 
 class Doctor {
  public:
@@ -56,12 +57,13 @@ class Doctor {
   }
 
   bool Add(const char* check, bool ok, std::string detail, std::string_view hint) {
-    findings_.push_back({check, ok, std::move(detail), std::string(ok ? std::string_view() : hint)});
+    findings_.push_back(
+        {check, ok, std::move(detail), std::string(ok ? std::string_view() : hint)});
     return ok;
   }
 
-  // `body()` gives the detail of a check that went well; `hint` is for errors that come without one. Only
-  // being told to stop is raised.
+  // `body()` gives the detail of a check that went well; `hint` is for errors that come without
+  // one. Only being told to stop is raised.
   template <typename Body>
   bool Try(const char* check, std::string_view hint, const Body& body) {
     try {
@@ -79,8 +81,9 @@ class Doctor {
       return;
     }
     Add("secrets", CurrentSettings().is_preloaded,
-        CurrentSettings().is_preloaded ? "the settings have them, masked"
-                                       : "sessions that have not used neon_s3 yet can read those of the settings",
+        CurrentSettings().is_preloaded
+            ? "the settings have them, masked"
+            : "sessions that have not used neon_s3 yet can read those of the settings",
         "Add neon_s3 to shared_preload_libraries, or use a credentials file.");
   }
 
@@ -89,34 +92,41 @@ class Doctor {
       const Target& target = call_.target();
       const std::string bucket(call_.bucket());
       const std::string endpoint(target.endpoint.empty() ? "Amazon S3" : target.endpoint);
-      return "bucket " + bucket + ", region " + std::string(target.region) + ", endpoint " + endpoint;
+      return "bucket " + bucket + ", region " + std::string(target.region) + ", endpoint " +
+             endpoint;
     });
   }
 
   bool CheckCredentials() {
-    return Try("credentials", "Set neon_s3.access_key_id and neon_s3.secret_access_key, or another provider of neon_s3.credential_providers.", [&] {
-      const Validity found = FindCredentials(BackendState::Get(), call_.target(), 0, std::time(nullptr));
-      return "from provider " + std::string(ProviderName(found.provider));
-    });
+    return Try("credentials",
+               "Set neon_s3.access_key_id and neon_s3.secret_access_key, or another provider of "
+               "neon_s3.credential_providers.",
+               [&] {
+                 const Validity found =
+                     FindCredentials(BackendState::Get(), call_.target(), 0, std::time(nullptr));
+                 return "from provider " + std::string(ProviderName(found.provider));
+               });
   }
 
   // Whatever S3 answers shows that it can be reached, and what time it has.
   bool CheckConnection() {
     std::string date;
-    const bool is_reached = Try("connection", "Check neon_s3.endpoint, and that this server may reach it.", [&]() -> std::string {
-      S3Client& s3 = call_.Begin(MakeService(call_.target()), MakeLimits());
-      try {
-        const HttpResponse response = s3.Call(HeadBucket(call_.bucket()));
-        date = response.Header("date");
-        bucket_region_ = response.Header("x-amz-bucket-region");
-        return "answers";
-      } catch (const S3Error& error) {
-        if (error.status() == 0) throw;
-        date = error.date();
-        bucket_error_ = error;
-        return "answers with HTTP status " + std::to_string(error.status());
-      }
-    });
+    const bool is_reached =
+        Try("connection", "Check neon_s3.endpoint, and that this server may reach it.",
+            [&]() -> std::string {
+              S3Client& s3 = call_.Begin(MakeService(call_.target()), MakeLimits());
+              try {
+                const HttpResponse response = s3.Call(HeadBucket(call_.bucket()));
+                date = response.Header("date");
+                bucket_region_ = response.Header("x-amz-bucket-region");
+                return "answers";
+              } catch (const S3Error& error) {
+                if (error.status() == 0) throw;
+                date = error.date();
+                bucket_error_ = error;
+                return "answers with HTTP status " + std::to_string(error.status());
+              }
+            });
     if (!is_reached) return false;
     CheckClock(date);
     return true;
@@ -126,8 +136,10 @@ class Doctor {
     const auto server_time = ParseHttpDate(date);
     if (!server_time) return;
     const std::int64_t skew = std::time(nullptr) - *server_time;
-    Add("clock", std::abs(skew) <= kSkewToReport, std::to_string(skew) + " seconds ahead of the S3 server's",
-        "Synchronise this server's clock (NTP): S3 refuses requests that are 15 minutes off, and URLs expire by it.");
+    Add("clock", std::abs(skew) <= kSkewToReport,
+        std::to_string(skew) + " seconds ahead of the S3 server's",
+        "Synchronise this server's clock (NTP): S3 refuses requests that are 15 minutes off, and "
+        "URLs expire by it.");
   }
 
   // Not every server says where a bucket is; then it takes our region.
@@ -141,29 +153,37 @@ class Doctor {
   }
 
   bool CheckBucket() {
-    return Try("bucket", "Check its name and region, and whether the credentials may use it; s3_setup_bucket makes a new one.", [&]() -> std::string {
-      if (bucket_error_) throw *bucket_error_;
-      return "exists";
-    });
+    return Try("bucket",
+               "Check its name and region, and whether the credentials may use it; s3_setup_bucket "
+               "makes a new one.",
+               [&]() -> std::string {
+                 if (bucket_error_) throw *bucket_error_;
+                 return "exists";
+               });
   }
 
   void CheckObjects() {
     const std::string_view bucket = call_.bucket();
     constexpr std::string_view kBody = "written by s3_doctor";
     S3Client& s3 = call_.Begin(MakeService(call_.target()), MakeLimits());
-    const bool is_written = Try("write", "Check what the policy of these credentials allows: s3:PutObject.", [&] {
-      s3.Call(PutObject(bucket, probe_key_, kBody, {}, true));
-      return "object " + probe_key_;
-    });
+    const bool is_written =
+        Try("write", "Check what the policy of these credentials allows: s3:PutObject.", [&] {
+          s3.Call(PutObject(bucket, probe_key_, kBody, {}, true));
+          return "object " + probe_key_;
+        });
     if (!is_written) return;
-    Try("read", "Check what the policy of these credentials allows: s3:GetObject.", [&]() -> std::string {
-      if (s3.Call(GetObject(bucket, probe_key_)).body == kBody) return "the same bytes";
-      throw Error(ErrorCode::kMalformedReply, "other bytes came back than were written");
-    });
-    Try("delete", "Check what the policy of these credentials allows: s3:DeleteObject. The probe is still there.", [&] {
-      s3.Call(DeleteObject(bucket, probe_key_));
-      return "object " + probe_key_;
-    });
+    Try("read", "Check what the policy of these credentials allows: s3:GetObject.",
+        [&]() -> std::string {
+          if (s3.Call(GetObject(bucket, probe_key_)).body == kBody) return "the same bytes";
+          throw Error(ErrorCode::kMalformedReply, "other bytes came back than were written");
+        });
+    Try("delete",
+        "Check what the policy of these credentials allows: s3:DeleteObject. The probe is still "
+        "there.",
+        [&] {
+          s3.Call(DeleteObject(bucket, probe_key_));
+          return "object " + probe_key_;
+        });
   }
 
   void CheckCors() {
@@ -171,7 +191,8 @@ class Doctor {
       S3Client& s3 = call_.Begin(MakeService(call_.target()), MakeLimits());
       const auto rules = GetConfig(call_.bucket(), "cors", s3);
       if (!rules) {
-        throw Error(ErrorCode::kNotFound, "the bucket has no CORS rules: browsers cannot use presigned URLs",
+        throw Error(ErrorCode::kNotFound,
+                    "the bucket has no CORS rules: browsers cannot use presigned URLs",
                     "Set them with s3_setup_bucket or s3_put_bucket_cors.");
       }
       const std::string origin = OriginThatMayPut(BucketConfigToJson(BucketConfig::kCors, *rules));
@@ -186,7 +207,8 @@ class Doctor {
         if (method != "PUT") continue;
         std::string origin = rule["AllowedOrigins"].at(0);
         const std::size_t star = origin.find('*');
-        if (star != std::string::npos) origin.replace(star, 1, star == 0 ? "https://example.com" : "example");
+        if (star != std::string::npos)
+          origin.replace(star, 1, star == 0 ? "https://example.com" : "example");
         return origin;
       }
     }
@@ -198,10 +220,12 @@ class Doctor {
     S3Service service = MakeService(call_.target());
     service.is_anonymous = true;
     S3Client& s3 = call_.Begin(std::move(service), MakeLimits());
-    const HttpResponse response = s3.Call(PreflightObject(call_.bucket(), probe_key_, origin, "PUT"));
+    const HttpResponse response =
+        s3.Call(PreflightObject(call_.bucket(), probe_key_, origin, "PUT"));
     const std::string_view allowed = response.Header("access-control-allow-origin");
     if (allowed == origin || allowed == "*") return;
-    throw Error(ErrorCode::kRefused, "a preflight for PUT from " + origin + " is not answered as a browser wants it",
+    throw Error(ErrorCode::kRefused,
+                "a preflight for PUT from " + origin + " is not answered as a browser wants it",
                 "Check the CORS rules: s3_get_bucket_cors.");
   }
 

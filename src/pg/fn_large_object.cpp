@@ -1,4 +1,5 @@
-// s3_put_large_object, s3_get_large_object: in parts, several at once, so that memory stays bounded.
+// s3_put_large_object, s3_get_large_object: in parts, several at once, so that memory stays
+// bounded.
 #include <algorithm>
 #include <map>
 #include <memory>
@@ -24,12 +25,14 @@ constexpr std::int64_t kMostParts = 10000;   // of an upload: S3's limit
 constexpr std::int64_t kMiB = 1 << 20;
 constexpr std::size_t kPartsAtOnce = 4;
 
-// ---------------------------------------------------------------- large objects, in PostgreSQL's regime
+// ---------------------------------------------------------------- large objects, in PostgreSQL's
+// regime
 
 // With a snapshot of its own, so that a large object made by the same statement is there.
 int OpenLargeObject(Oid lo, int mode) {
   PushActiveSnapshot(GetTransactionSnapshot());
-  const int fd = DatumGetInt32(DirectFunctionCall2(be_lo_open, ObjectIdGetDatum(lo), Int32GetDatum(mode)));
+  const int fd =
+      DatumGetInt32(DirectFunctionCall2(be_lo_open, ObjectIdGetDatum(lo), Int32GetDatum(mode)));
   PopActiveSnapshot();
   return fd;
 }
@@ -37,8 +40,8 @@ int OpenLargeObject(Oid lo, int mode) {
 void CloseLargeObject(int fd) { DirectFunctionCall1(be_lo_close, Int32GetDatum(fd)); }
 
 std::int64_t Seek(int fd, std::int64_t offset, int whence) {
-  return DatumGetInt64(
-      DirectFunctionCall3(be_lo_lseek64, Int32GetDatum(fd), Int64GetDatum(offset), Int32GetDatum(whence)));
+  return DatumGetInt64(DirectFunctionCall3(be_lo_lseek64, Int32GetDatum(fd), Int64GetDatum(offset),
+                                           Int32GetDatum(whence)));
 }
 
 // In slices, between which the query can be cancelled.
@@ -65,8 +68,9 @@ void ReadFully(int fd, char* buffer, std::size_t size) {
 }
 
 void WriteFully(int fd, std::string_view bytes) {
-  InSlices(bytes.size(),
-           [&](std::size_t offset, int slice) { return lo_write(fd, bytes.data() + offset, slice); });
+  InSlices(bytes.size(), [&](std::size_t offset, int slice) {
+    return lo_write(fd, bytes.data() + offset, slice);
+  });
 }
 
 // ---------------------------------------------------------------- up
@@ -84,7 +88,7 @@ UploadPlan PlanUpload(std::int64_t size) {
 }
 
 struct Upload {
-  std::string upload_id;  // empty: none was begun
+  std::string upload_id;                                  // empty: none was begun
   std::map<std::size_t, std::unique_ptr<char[]>> bodies;  // of the parts under way
   std::vector<CompletedPart> parts;
   WrittenObject written;
@@ -120,10 +124,10 @@ void BeginUpload(S3Call& call, const PutArgs& args, Upload* upload) {
       throw Error(ErrorCode::kRefused, "object \"" + std::string(*args.key) + "\" exists already",
                   "Set overwrite to true to replace it.");
     }
-    upload->upload_id = ParseUploadId(
-        s3.Call(CreateMultipartUpload(call.bucket(), *args.key,
-                                      AttributesOf(args.content_type, args.metadata)))
-            .body);
+    upload->upload_id =
+        ParseUploadId(s3.Call(CreateMultipartUpload(call.bucket(), *args.key,
+                                                    AttributesOf(args.content_type, args.metadata)))
+                          .body);
   });
 }
 
@@ -138,8 +142,8 @@ void AwaitPart(S3Client& s3, Upload* upload) {
 void SendParts(S3Call& call, const PutArgs& args, int fd, const UploadPlan& plan, Upload* upload) {
   for (int part = 1; part <= plan.part_count; ++part) {
     SetItems(part - 1, plan.part_count);
-    const auto size = static_cast<std::size_t>(
-        std::min(plan.part_size, plan.size - (part - 1) * plan.part_size));
+    const auto size =
+        static_cast<std::size_t>(std::min(plan.part_size, plan.size - (part - 1) * plan.part_size));
     char* body;
     call.Run([&](S3Client& s3) {
       if (upload->bodies.size() == kPartsAtOnce) AwaitPart(s3, upload);
@@ -158,14 +162,17 @@ void SendParts(S3Call& call, const PutArgs& args, int fd, const UploadPlan& plan
 void CompleteUpload(S3Call& call, const PutArgs& args, Upload* upload) {
   call.Run([&](S3Client& s3) {
     while (s3.busy()) AwaitPart(s3, upload);
-    std::sort(upload->parts.begin(), upload->parts.end(), [](const CompletedPart& a, const CompletedPart& b) {
-      return a.part_number < b.part_number;
-    });
-    upload->written = Complete(s3, call.bucket(), *args.key, upload->upload_id, upload->parts, args.overwrite);
+    std::sort(upload->parts.begin(), upload->parts.end(),
+              [](const CompletedPart& a, const CompletedPart& b) {
+                return a.part_number < b.part_number;
+              });
+    upload->written =
+        Complete(s3, call.bucket(), *args.key, upload->upload_id, upload->parts, args.overwrite);
   });
 }
 
-// The parts of an upload that is never completed cost money. Nothing is raised: an error is under way.
+// The parts of an upload that is never completed cost money. Nothing is raised: an error is under
+// way.
 void AbortUpload(S3Call& call, const PutArgs& args, const Upload& upload) {
   call.RunLast([&](S3Client& s3) {
     s3.Call(AbortMultipartUpload(call.bucket(), *args.key, upload.upload_id));
@@ -211,7 +218,8 @@ void Advance(Download* download, S3Client& s3, std::string_view bucket, std::str
   while (download->early.empty() || download->early.begin()->first != download->written) {
     for (; download->submitted < std::min(download->part_count, download->written + kPartsAtOnce);
          ++download->submitted) {
-      s3.Submit(download->submitted, GetPart(bucket, key, version_id, *download, download->submitted));
+      s3.Submit(download->submitted,
+                GetPart(bucket, key, version_id, *download, download->submitted));
     }
     S3Reply reply = s3.Next();
     if (reply.error) throw *reply.error;
@@ -285,15 +293,18 @@ NEON_S3_FUNCTION(neon_s3_get_large_object) {
     download = &call.Keep(Download());
     download->size = object.size;
     download->etag = object.etag;
-    download->part_size = std::min(kPartSize, static_cast<std::int64_t>(MakeLimits().max_response_size));
-    download->part_count = static_cast<std::size_t>((object.size + download->part_size - 1) / download->part_size);
+    download->part_size =
+        std::min(kPartSize, static_cast<std::int64_t>(MakeLimits().max_response_size));
+    download->part_count =
+        static_cast<std::size_t>((object.size + download->part_size - 1) / download->part_size);
   });
   SetBytesTotal(download->size);
   if (!lo) lo = DatumGetObjectId(DirectFunctionCall1(be_lo_create, ObjectIdGetDatum(InvalidOid)));
   const int fd = OpenLargeObject(*lo, INV_WRITE);
   DirectFunctionCall2(be_lo_truncate64, Int32GetDatum(fd), Int64GetDatum(0));
   for (; download->written < download->part_count; ++download->written) {
-    SetItems(static_cast<std::int64_t>(download->written), static_cast<std::int64_t>(download->part_count));
+    SetItems(static_cast<std::int64_t>(download->written),
+             static_cast<std::int64_t>(download->part_count));
     std::string_view body;
     call.Run([&](S3Client& s3) {
       Advance(download, s3, call.bucket(), *key, version);

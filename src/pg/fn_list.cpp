@@ -157,7 +157,8 @@ NEON_S3_FUNCTION(neon_s3_list_parts) {
     const PartPage* page;
     call.Run([&](S3Client& s3) {
       ValidateObjectKey(*key);
-      page = &call.Keep(ParsePartPage(s3.Call(ListParts(call.bucket(), *key, *upload_id, marker)).body));
+      page = &call.Keep(
+          ParsePartPage(s3.Call(ListParts(call.bucket(), *key, *upload_id, marker)).body));
       more = page->next_marker.has_value();
       if (more && *page->next_marker <= marker) RefuseCircle();
       marker = page->next_marker.value_or(0);
@@ -185,7 +186,8 @@ NEON_S3_FUNCTION(neon_s3_list_multipart_uploads) {
           call.bucket(), prefix.value_or(std::string_view()), key_marker, id_marker);
       *page = ParseUploadPage(s3.Call(request).body);
       more = !page->next_key_marker.empty();
-      if (more && page->next_key_marker == key_marker && page->next_upload_id_marker == id_marker) RefuseCircle();
+      if (more && page->next_key_marker == key_marker && page->next_upload_id_marker == id_marker)
+        RefuseCircle();
     });
     PutRows(fcinfo, memory, page->uploads);
   }
@@ -200,7 +202,8 @@ NEON_S3_FUNCTION(neon_s3_list_buckets) {
 
   const std::vector<ListedBucket>* buckets;
   S3Call call(Operation::kListBuckets, {}, target);
-  call.Run([&](S3Client& s3) { buckets = &call.Keep(ParseBucketList(s3.Call(ListBuckets()).body)); });
+  call.Run(
+      [&](S3Client& s3) { buckets = &call.Keep(ParseBucketList(s3.Call(ListBuckets()).body)); });
   ScratchMemory memory;
   PutRows(fcinfo, memory, *buckets);
   call.Finish();

@@ -19,7 +19,8 @@ NEON_S3_FUNCTION(neon_s3_create_multipart_upload) {
   call.Run([&](S3Client& s3) {
     ValidateObjectKey(*key);
     const ObjectAttributes attributes = AttributesOf(content_type, metadata);
-    upload_id = &call.Keep(ParseUploadId(s3.Call(CreateMultipartUpload(call.bucket(), *key, attributes)).body));
+    upload_id = &call.Keep(
+        ParseUploadId(s3.Call(CreateMultipartUpload(call.bucket(), *key, attributes)).body));
   });
   const Datum result = TextDatum(*upload_id);
   call.Finish();
@@ -38,7 +39,8 @@ NEON_S3_FUNCTION(neon_s3_complete_multipart_upload) {
   S3Call call(Operation::kCompleteMultipartUpload, key, target);
   call.Run([&](S3Client& s3) {
     ValidateObjectKey(*key);
-    written = &call.Keep(Complete(s3, call.bucket(), *key, *upload_id, ParsePartList(*parts), true));
+    written =
+        &call.Keep(Complete(s3, call.bucket(), *key, *upload_id, ParsePartList(*parts), true));
   });
   const Datum row = WrittenRow(fcinfo, *written);
   call.Finish();

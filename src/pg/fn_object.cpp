@@ -60,8 +60,8 @@ NEON_S3_FUNCTION(neon_s3_put_object) {
   SetBytesTotal(static_cast<std::int64_t>(body->size()));
   call.Run([&](S3Client& s3) {
     ValidateObjectKey(*key);
-    written = &call.Keep(ParseWrittenObject(s3.Call(PutObject(
-        call.bucket(), *key, *body, AttributesOf(content_type, metadata), overwrite))));
+    written = &call.Keep(ParseWrittenObject(s3.Call(
+        PutObject(call.bucket(), *key, *body, AttributesOf(content_type, metadata), overwrite))));
   });
   const Datum row = WrittenRow(fcinfo, *written);
   call.Finish();
@@ -142,8 +142,8 @@ NEON_S3_FUNCTION(neon_s3_copy_object) {
     ValidateObjectKey(*source_key);
     ValidateObjectKey(*key);
     if (source_bucket) ValidateBucketName(*source_bucket);
-    written = &call.Keep(ParseWrittenDocument(s3.Call(CopyObject(
-        source_bucket.value_or(call.bucket()), *source_key, call.bucket(), *key))));
+    written = &call.Keep(ParseWrittenDocument(s3.Call(
+        CopyObject(source_bucket.value_or(call.bucket()), *source_key, call.bucket(), *key))));
   });
   const Datum row = WrittenRow(fcinfo, *written);
   call.Finish();

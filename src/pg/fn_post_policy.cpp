@@ -68,7 +68,8 @@ ConditionArg ParseArray(JsonbContainer* array) {
   const JsonbValue* second = getIthJsonbValueFromContainer(array, 1);
   const JsonbValue* third = getIthJsonbValueFromContainer(array, 2);
   if (kind == "content-length-range") {
-    return {ConditionKind::kContentLengthRange, {}, {}, BytesOf(second, array), BytesOf(third, array)};
+    return {
+        ConditionKind::kContentLengthRange, {}, {}, BytesOf(second, array), BytesOf(third, array)};
   }
   const std::string_view name = StringOf(second, array);
   const bool known = kind == "eq" || kind == "starts-with";
@@ -98,7 +99,8 @@ ConditionArgs ParseConditions(Jsonb* json) {
     const JsonbValue* item = getIthJsonbValueFromContainer(&json->root, static_cast<uint32>(i));
     if (item->type != jbvBinary) RefuseConditions(&json->root);
     JsonbContainer* container = item->val.binary.data;
-    conditions[i] = JsonContainerIsArray(container) ? ParseArray(container) : ParseObject(container);
+    conditions[i] =
+        JsonContainerIsArray(container) ? ParseArray(container) : ParseObject(container);
   }
   return {conditions, count};
 }
@@ -188,7 +190,8 @@ NEON_S3_FUNCTION(neon_s3_presign_post) {
     if (min_length || max_length) form.AddLengthRange(min_length, max_length);
     for (const FieldArg& field : fields) form.AddField(field.name, field.value);
     for (const ConditionArg& c : conditions) {
-      form.AddCondition({c.kind, std::string(c.name), std::string(c.value), c.min_length, c.max_length});
+      form.AddCondition(
+          {c.kind, std::string(c.name), std::string(c.value), c.min_length, c.max_length});
     }
     form.Finish();
     policy = &form;

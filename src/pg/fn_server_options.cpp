@@ -57,8 +57,9 @@ const char* NearestOption(const char* name, Oid catalog) {
   int best = kMaxDistance + 1;
   for (const Option& option : kOptions) {
     if (option.catalog != catalog) continue;
-    const int distance = varstr_levenshtein_less_equal(
-        name, length, option.name, static_cast<int>(strlen(option.name)), 1, 1, 1, kMaxDistance, true);
+    const int distance = varstr_levenshtein_less_equal(name, length, option.name,
+                                                       static_cast<int>(strlen(option.name)), 1, 1,
+                                                       1, kMaxDistance, true);
     if (distance < best) {
       best = distance;
       nearest = option.name;

@@ -49,12 +49,14 @@ std::string CorsXml(const TextArgs& origins) {
                          {"AllowedOrigins", nlohmann::json::array()},
                          {"ExposeHeaders", {"ETag"}},
                          {"MaxAgeSeconds", 9000}};
-  for (const std::string_view origin : origins) rule["AllowedOrigins"].push_back(std::string(origin));
+  for (const std::string_view origin : origins)
+    rule["AllowedOrigins"].push_back(std::string(origin));
   return BucketConfigToXml(BucketConfig::kCors, nlohmann::json::array({rule}).dump());
 }
 
 std::string PublicReadPolicy(std::string_view partition, std::string_view bucket) {
-  const std::string resource = "arn:" + std::string(partition) + ":s3:::" + std::string(bucket) + "/*";
+  const std::string resource =
+      "arn:" + std::string(partition) + ":s3:::" + std::string(bucket) + "/*";
   const nlohmann::json statement = {{"Sid", "PublicReadGetObject"},
                                     {"Effect", "Allow"},
                                     {"Principal", "*"},
@@ -65,7 +67,8 @@ std::string PublicReadPolicy(std::string_view partition, std::string_view bucket
 
 std::string PutPolicy(std::string_view bucket, const std::string& policy, S3Client& s3) {
   const auto present = GetConfig(bucket, "policy", s3);
-  const bool is_wanted = present && nlohmann::json::parse(*present, nullptr, false) == nlohmann::json::parse(policy);
+  const bool is_wanted =
+      present && nlohmann::json::parse(*present, nullptr, false) == nlohmann::json::parse(policy);
   if (is_wanted) return "was so already";
   if (present) {
     throw Error(ErrorCode::kRefused, "the bucket has another policy",
@@ -75,7 +78,8 @@ std::string PutPolicy(std::string_view bucket, const std::string& policy, S3Clie
   return "everybody may read its objects";
 }
 
-void SetUp(S3Call& call, const TextArgs& origins, bool public_read, std::vector<Step>* steps, S3Client& s3) {
+void SetUp(S3Call& call, const TextArgs& origins, bool public_read, std::vector<Step>* steps,
+           S3Client& s3) {
   const std::string_view bucket = call.bucket();
   const bool exists = Try("bucket", steps, [&]() -> std::string {
     if (BucketExists(bucket, s3)) return "exists already";
@@ -84,7 +88,8 @@ void SetUp(S3Call& call, const TextArgs& origins, bool public_read, std::vector<
   });
   if (!exists) return;
   if (!origins.is_null) {
-    Try("cors", steps, [&] { return Put(BucketConfig::kCors, "cors", bucket, CorsXml(origins), s3); });
+    Try("cors", steps,
+        [&] { return Put(BucketConfig::kCors, "cors", bucket, CorsXml(origins), s3); });
   }
   Try("public_access_block", steps, [&] {
     // To Ceph (16 at least) every upload is one with a public ACL.

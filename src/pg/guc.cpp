@@ -53,10 +53,10 @@ char* GucStrdup(const char* text) {
 constexpr char kMask[] = "****";
 
 // PostgreSQL shows a setting's variable in more places than its show hook covers: a reload writes
-// "parameter ... changed to ..." to the log, and pg_settings has a column for the reset value. So what
-// comes from the configuration leaves only the mask in the variable; the value itself travels as the
-// check hook's "extra". A superuser's SET keeps the value in the variable, because that is what a
-// parallel worker gets to see of its leader's settings.
+// "parameter ... changed to ..." to the log, and pg_settings has a column for the reset value. So
+// what comes from the configuration leaves only the mask in the variable; the value itself travels
+// as the check hook's "extra". A superuser's SET keeps the value in the variable, because that is
+// what a parallel worker gets to see of its leader's settings.
 struct Secret {
   char* variable;     // the mask, or what a SET gave
   const char* value;  // what signs
@@ -211,17 +211,18 @@ void DefineSeconds(const char* name, const char* description, int* variable, int
 
 void DefineRequestSettings() {
   constexpr int kDay = 24 * 60 * 60 * 1000;
-  DefineInteger("neon_s3.connect_timeout", "How long a connection to the S3 server may take to be made.",
-                nullptr, &settings.connect_timeout, 10000, 1, kDay, PGC_USERSET, GUC_UNIT_MS);
+  DefineInteger("neon_s3.connect_timeout",
+                "How long a connection to the S3 server may take to be made.", nullptr,
+                &settings.connect_timeout, 10000, 1, kDay, PGC_USERSET, GUC_UNIT_MS);
   DefineInteger("neon_s3.request_timeout",
                 "How long one request to the S3 server may take, its repetitions included.",
-                "Large objects travel in parts, each of which is a request.", &settings.request_timeout,
-                60000, 1, kDay, PGC_USERSET, GUC_UNIT_MS);
+                "Large objects travel in parts, each of which is a request.",
+                &settings.request_timeout, 60000, 1, kDay, PGC_USERSET, GUC_UNIT_MS);
   DefineInteger("neon_s3.max_attempts", "How often a request to the S3 server is sent at most.",
                 "1: it is never repeated.", &settings.max_attempts, 3, 1, 100, PGC_USERSET, 0);
   DefineInteger("neon_s3.max_response_size", "Largest object that is read into memory.",
-                "Larger ones go through s3_get_large_object.", &settings.max_response_size, 256 << 20, 1,
-                MaxAllocSize - VARHDRSZ, PGC_SUSET, GUC_UNIT_BYTE);
+                "Larger ones go through s3_get_large_object.", &settings.max_response_size,
+                256 << 20, 1, MaxAllocSize - VARHDRSZ, PGC_SUSET, GUC_UNIT_BYTE);
   DefineText("neon_s3.ca_file", "Certificates (PEM) that the S3 server's is checked against.",
              "Empty for the operating system's.", &settings.ca_file, "", nullptr);
   DefineCustomBoolVariable("neon_s3.allow_http", "Lets requests go to S3 servers without TLS.",
@@ -265,19 +266,20 @@ void DefineSettings() {
   DefineText("neon_s3.public_endpoint", "Endpoint that clients reach: URLs are signed for it.",
              "Empty where it is the same as neon_s3.endpoint.", &settings.public_endpoint, "",
              CheckEndpoint);
-  DefineCustomEnumVariable("neon_s3.addressing_style",
-                           "Where the bucket stands in a URL: in the host or in the path.",
-                           "auto: in the host at Amazon S3, unless its name has a dot; else in the path.",
-                           /*valueAddr=*/&settings.addressing_style,
-                           /*bootValue=*/static_cast<int>(AddressingStyle::kAuto),
-                           /*options=*/kAddressingStyles,
-                           /*context=*/PGC_SUSET,
-                           /*flags=*/0,
-                           /*check_hook=*/nullptr,
-                           /*assign_hook=*/AssignTargetEnum,
-                           /*show_hook=*/nullptr);
-  DefineText("neon_s3.files_table", "Table of the files' metadata, looked up along the search_path.",
-             nullptr, &settings.files_table, "s3_files", nullptr, PGC_USERSET);
+  DefineCustomEnumVariable(
+      "neon_s3.addressing_style", "Where the bucket stands in a URL: in the host or in the path.",
+      "auto: in the host at Amazon S3, unless its name has a dot; else in the path.",
+      /*valueAddr=*/&settings.addressing_style,
+      /*bootValue=*/static_cast<int>(AddressingStyle::kAuto),
+      /*options=*/kAddressingStyles,
+      /*context=*/PGC_SUSET,
+      /*flags=*/0,
+      /*check_hook=*/nullptr,
+      /*assign_hook=*/AssignTargetEnum,
+      /*show_hook=*/nullptr);
+  DefineText("neon_s3.files_table",
+             "Table of the files' metadata, looked up along the search_path.", nullptr,
+             &settings.files_table, "s3_files", nullptr, PGC_USERSET);
   DefineText("neon_s3.server", "Foreign server for calls that name none.",
              "Empty for the settings neon_s3.* alone.", &settings.server, "", nullptr, PGC_USERSET);
   DefineText("neon_s3.credential_providers", "Where credentials are looked for, in this order.",
@@ -285,8 +287,8 @@ void DefineSettings() {
              "assume_role.",
              &settings.credential_providers, "static, environment, profile", CheckProviders);
   DefineText("neon_s3.credentials_file", "AWS shared credentials file of the profile provider.",
-             "Empty for the one of the server's operating system user.", &settings.credentials_file, "",
-             nullptr);
+             "Empty for the one of the server's operating system user.", &settings.credentials_file,
+             "", nullptr);
   DefineText("neon_s3.profile", "Profile in the credentials file.", nullptr, &settings.profile,
              "default", nullptr);
   DefineSeconds("neon_s3.expires_in", "How long a presigned URL is good for by default.",

@@ -27,8 +27,8 @@ struct Settings {
   int max_expires_in;    // seconds
 
   // Of requests to S3.
-  int connect_timeout;    // milliseconds
-  int request_timeout;    // milliseconds
+  int connect_timeout;  // milliseconds
+  int request_timeout;  // milliseconds
   int max_attempts;
   int max_response_size;  // bytes
   char* ca_file;
@@ -42,7 +42,8 @@ const Settings& CurrentSettings();
 // credentials. (expires_in and max_expires_in do not.)
 std::uint64_t SettingsGeneration();
 
-// The static credentials; views are good until settings change. An empty key id or secret: none set.
+// The static credentials; views are good until settings change. An empty key id or secret: none
+// set.
 Credentials StaticCredentials();
 
 void DefineSettings();

@@ -20,11 +20,11 @@ extern "C" {
 #define NEON_S3_EXPORT extern "C" __attribute__((visibility("default")))
 
 // A function callable from SQL.
-#define NEON_S3_FUNCTION(name)                          \
+#define NEON_S3_FUNCTION(name)                                 \
   NEON_S3_EXPORT const Pg_finfo_record* pg_finfo_##name(void); \
-  const Pg_finfo_record* pg_finfo_##name(void) {        \
-    static const Pg_finfo_record info = {1};            \
-    return &info;                                       \
-  }                                                     \
-  NEON_S3_EXPORT Datum name(PG_FUNCTION_ARGS);          \
+  const Pg_finfo_record* pg_finfo_##name(void) {               \
+    static const Pg_finfo_record info = {1};                   \
+    return &info;                                              \
+  }                                                            \
+  NEON_S3_EXPORT Datum name(PG_FUNCTION_ARGS);                 \
   Datum name(PG_FUNCTION_ARGS)

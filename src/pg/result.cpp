@@ -30,12 +30,14 @@ Datum TextDatum(std::string_view utf8) {
   const int size = static_cast<int>(utf8.size());
   const int encoding = GetDatabaseEncoding();
   if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII) {
-    return PointerGetDatum(cstring_to_text_with_len(pg_any_to_server(utf8.data(), size, PG_UTF8), size));
+    return PointerGetDatum(
+        cstring_to_text_with_len(pg_any_to_server(utf8.data(), size, PG_UTF8), size));
   }
   const Conversion conversion = Convert(utf8.data(), utf8.size(), PG_UTF8, encoding);
   if (conversion.converted < utf8.size()) {
     ereport(ERROR, (errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
-                    errmsg("a text has characters that encoding \"%s\" does not have", GetDatabaseEncodingName()),
+                    errmsg("a text has characters that encoding \"%s\" does not have",
+                           GetDatabaseEncodingName()),
                     errhint("Use a database with encoding UTF8.")));
   }
   return CStringGetTextDatum(conversion.text);

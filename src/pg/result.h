@@ -33,9 +33,13 @@ class Row {
  public:
   void Null() { Add(0, true); }
   void Text(std::string_view utf8) { Add(TextDatum(utf8), false); }
-  void TextOrNull(std::string_view utf8) { utf8.empty() ? Null() : Text(utf8); }  // null where it is empty
+  void TextOrNull(std::string_view utf8) {
+    utf8.empty() ? Null() : Text(utf8);
+  }  // null where it is empty
   void BigInt(std::int64_t number) { Add(Int64GetDatum(number), false); }
-  void BigIntOrNull(std::int64_t number) { number < 0 ? Null() : BigInt(number); }  // null where negative
+  void BigIntOrNull(std::int64_t number) {
+    number < 0 ? Null() : BigInt(number);
+  }  // null where negative
   void Integer(std::int32_t number) { Add(Int32GetDatum(number), false); }
   void Double(double number) { Add(Float8GetDatum(number), false); }
   void Boolean(bool value) { Add(BoolGetDatum(value), false); }
@@ -58,8 +62,8 @@ class Row {
 // A function that returns a set keeps its rows in a tuplestore, which goes to disk beyond work_mem.
 void BeginRows(FunctionCallInfo fcinfo);
 
-// What is allocated in its lifetime is freed by Clear(), for rows that are made one after the other. It
-// is part of the memory context it was made in; plain data.
+// What is allocated in its lifetime is freed by Clear(), for rows that are made one after the
+// other. It is part of the memory context it was made in; plain data.
 class ScratchMemory {
  public:
   ScratchMemory();

@@ -103,7 +103,8 @@ void OnProgress(std::int64_t bytes_sent, std::int64_t bytes_received) {
 
 }  // namespace
 
-S3Call::S3Call(Operation operation, const OptionalText& key, const Target& target) : target_(&target) {
+S3Call::S3Call(Operation operation, const OptionalText& key, const Target& target)
+    : target_(&target) {
   if (ChangesTheServer(operation)) RefuseReadOnly(operation);
   auto* callback = static_cast<MemoryContextCallback*>(palloc0(sizeof(MemoryContextCallback)));
   End(true);
@@ -154,10 +155,11 @@ Datum WrittenRow(FunctionCallInfo fcinfo, const WrittenObject& written) {
   return row.Finish(fcinfo);
 }
 
-WrittenObject Complete(S3Client& s3, std::string_view bucket, std::string_view key, std::string_view upload_id,
-                       const std::vector<CompletedPart>& parts, bool overwrite) {
-  WrittenObject written =
-      ParseWrittenDocument(s3.Call(CompleteMultipartUpload(bucket, key, upload_id, parts, overwrite)));
+WrittenObject Complete(S3Client& s3, std::string_view bucket, std::string_view key,
+                       std::string_view upload_id, const std::vector<CompletedPart>& parts,
+                       bool overwrite) {
+  WrittenObject written = ParseWrittenDocument(
+      s3.Call(CompleteMultipartUpload(bucket, key, upload_id, parts, overwrite)));
   if (written.etag.empty()) {
     written.etag = ParseObjectInfo(s3.Call(HeadObject(bucket, key, written.version_id))).etag;
   }

@@ -13,17 +13,18 @@
 
 namespace neon_s3 {
 
-// One SQL function's work with a server: counted, shown in s3_progress, and ended when the memory context
-// it began in is reset, however the function is left. Plain data, so that it may be alive when PostgreSQL
-// raises an ERROR; what C++ has to keep meanwhile is in the backend's state. One at a time.
+// One SQL function's work with a server: counted, shown in s3_progress, and ended when the memory
+// context it began in is reset, however the function is left. Plain data, so that it may be alive
+// when PostgreSQL raises an ERROR; what C++ has to keep meanwhile is in the backend's state. One at
+// a time.
 class S3Call {
  public:
-  // PostgreSQL's regime. `target` outlives the call. 25006 for an operation that changes something at the
-  // server, in a transaction that may not.
+  // PostgreSQL's regime. `target` outlives the call. 25006 for an operation that changes something
+  // at the server, in a transaction that may not.
   S3Call(Operation operation, const OptionalText& key, const Target& target);
 
-  // Runs `body(S3Client&)` in C++'s regime, with a client that goes where the target says, unless Begin()
-  // sent it elsewhere.
+  // Runs `body(S3Client&)` in C++'s regime, with a client that goes where the target says, unless
+  // Begin() sent it elsewhere.
   template <typename Body>
   void Run(const Body& body) {
     Foreign([&] { body(Client()); });
@@ -32,8 +33,8 @@ class S3Call {
   // C++'s regime: for what goes elsewhere, or goes on when there are no credentials.
   S3Client& Begin(S3Service service, S3Limits limits);
 
-  // The same in PG_CATCH(), to clean up: other requests are dropped, what goes wrong is ignored, and little
-  // time is spent on it, hardly any where the query was cancelled.
+  // The same in PG_CATCH(), to clean up: other requests are dropped, what goes wrong is ignored,
+  // and little time is spent on it, hardly any where the query was cancelled.
   template <typename Body>
   void RunLast(const Body& body) {
     const bool is_cancelled = geterrcode() == ERRCODE_QUERY_CANCELED;
@@ -66,8 +67,9 @@ class S3Call {
 Datum WrittenRow(FunctionCallInfo fcinfo, const WrittenObject& written);
 
 // C++'s regime: completes a multipart upload.
-WrittenObject Complete(S3Client& s3, std::string_view bucket, std::string_view key, std::string_view upload_id,
-                       const std::vector<CompletedPart>& parts, bool overwrite);
+WrittenObject Complete(S3Client& s3, std::string_view bucket, std::string_view key,
+                       std::string_view upload_id, const std::vector<CompletedPart>& parts,
+                       bool overwrite);
 
 // C++'s regime: false where the answer is that there is no such thing.
 bool Exists(S3Client& s3, S3Request request);
@@ -78,8 +80,8 @@ std::string DescribeError(const Error& error);
 // C++'s regime: kBadArgument for an empty content type.
 ObjectAttributes AttributesOf(const OptionalText& content_type, const FieldArgs& metadata);
 
-// C++'s regime: where `target` says, and as whom; and in the limits of the settings. kNoCredentials and
-// the other errors of FindCredentials().
+// C++'s regime: where `target` says, and as whom; and in the limits of the settings. kNoCredentials
+// and the other errors of FindCredentials().
 S3Service MakeService(const Target& target);
 S3Limits MakeLimits();
 
