@@ -74,8 +74,7 @@ struct HttpClient::State {
     const auto found = std::find_if(running.begin(), running.end(),
                                     [&](const auto& other) { return other.get() == transfer; });
     curl_multi_remove_handle(multi, transfer->easy());
-    finished.sent += transfer->traffic().sent;
-    finished.received += transfer->traffic().received;
+    finished += transfer->traffic();
     std::swap(*found, running.back());
     running.pop_back();
   }
@@ -165,8 +164,7 @@ HttpTraffic HttpClient::traffic() const {
   if (!state_) return {};
   HttpTraffic sum = state_->finished;
   for (const auto& transfer : state_->running) {
-    sum.sent += transfer->traffic().sent;
-    sum.received += transfer->traffic().received;
+    sum += transfer->traffic();
   }
   return sum;
 }

@@ -49,6 +49,14 @@ struct HttpReply {
 // Bytes of bodies.
 struct HttpTraffic {
   std::int64_t sent = 0, received = 0;
+  std::int64_t announced = 0;  // of what is received, as far as servers have said
+
+  HttpTraffic& operator+=(const HttpTraffic& more) {
+    sent += more.sent;
+    received += more.received;
+    announced += more.announced;
+    return *this;
+  }
 };
 
 // libcurl starts with the first request in the process. (It keeps copies of what it sends and

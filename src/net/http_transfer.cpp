@@ -141,10 +141,11 @@ HttpReply HttpTransfer::Finish(CURLcode code) {
 }
 
 HttpTraffic HttpTransfer::traffic() const {
-  curl_off_t sent = 0, received = 0;
+  curl_off_t sent = 0, received = 0, announced = 0;
   curl_easy_getinfo(easy(), CURLINFO_SIZE_UPLOAD_T, &sent);
   curl_easy_getinfo(easy(), CURLINFO_SIZE_DOWNLOAD_T, &received);
-  return {sent, received};
+  curl_easy_getinfo(easy(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
+  return {sent, received, std::max(received, announced)};
 }
 
 template <typename Value>

@@ -121,7 +121,7 @@ S3Reply S3Client::State::Next() {
     if (!done.empty()) break;
     if (std::optional<HttpReply> reply = http.Step(LongestWait())) OnReply(std::move(*reply));
     CountBytes();
-    if (limits.on_progress != nullptr) limits.on_progress(usage.bytes_sent, usage.bytes_received);
+    if (limits.on_progress != nullptr) limits.on_progress(usage);
   }
   S3Reply reply = std::move(done.front());
   done.pop_front();
@@ -139,6 +139,7 @@ void S3Client::State::CountBytes() {
   const HttpTraffic traffic = http.traffic();
   usage.bytes_sent = traffic.sent - traffic_before.sent;
   usage.bytes_received = traffic.received - traffic_before.received;
+  usage.bytes_announced = traffic.announced - traffic_before.announced;
 }
 
 void S3Client::State::CheckCancelled() const {

@@ -25,6 +25,15 @@ struct S3Service {
   bool is_anonymous = false;  // nothing is signed
 };
 
+// Since Begin().
+struct S3Usage {
+  std::int64_t requests = 0;  // those that were asked for
+  std::int64_t retries = 0;   // attempts beyond the first of each
+  std::int64_t errors = 0;
+  std::int64_t bytes_sent = 0, bytes_received = 0;  // of bodies
+  std::int64_t bytes_announced = 0;  // those to be received, as far as the server has said
+};
+
 struct S3Limits {
   std::chrono::milliseconds connect_timeout{10000};
   std::chrono::milliseconds request_timeout{60000};  // of one request, its repetitions included
@@ -35,16 +44,7 @@ struct S3Limits {
   bool allow_http = false;                    // without TLS to other addresses than loopback
   std::string allowed_hosts;                  // "a.example.com, *.example.org"; empty: all
   bool (*cancelled)() = nullptr;              // asked at least every 50 ms
-  // After every step, with all bytes of bodies since Begin(). May be null.
-  void (*on_progress)(std::int64_t bytes_sent, std::int64_t bytes_received) = nullptr;
-};
-
-// Since Begin().
-struct S3Usage {
-  std::int64_t requests = 0;  // those that were asked for
-  std::int64_t retries = 0;   // attempts beyond the first of each
-  std::int64_t errors = 0;
-  std::int64_t bytes_sent = 0, bytes_received = 0;  // of bodies
+  void (*on_progress)(const S3Usage& usage) = nullptr;  // after every step; may be null
 };
 
 // A request that is done, one way or the other.

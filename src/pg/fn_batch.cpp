@@ -120,9 +120,10 @@ std::vector<DeletedObject> DeletedOf(const S3Reply& reply, const TextArgs& keys,
   std::vector<DeletedObject> deleted(span.count);
   if (reply.error) {
     RaiseIfCommon(*reply.error);
+    // Of many keys, DeleteObjects would have told those that fail.
+    if (span.count > 1 || reply.error->status() / 100 != 4) throw *reply.error;
     const std::string& code = reply.error->s3_code();
-    for (DeletedObject& object : deleted)
-      object = {{}, code.empty() ? "Failed" : code, DescribeError(*reply.error)};
+    deleted[0] = {{}, code.empty() ? "Failed" : code, DescribeError(*reply.error)};
     return deleted;
   }
   if (span.count == 1) return deleted;

@@ -97,8 +97,10 @@ void OnReset(void* of_call) {
   if (reinterpret_cast<std::uintptr_t>(of_call) == serial) End(true);
 }
 
-void OnProgress(std::int64_t bytes_sent, std::int64_t bytes_received) {
-  SetBytesDone(bytes_sent + bytes_received);
+void OnProgress(const S3Usage& usage) {
+  SetBytesDone(usage.bytes_sent + usage.bytes_received);
+  const bool is_download = active_operation == Operation::kGetObject;
+  if (is_download && usage.bytes_announced > 0) SetBytesTotal(usage.bytes_announced);
 }
 
 }  // namespace

@@ -212,8 +212,9 @@ subtest 'versions' => sub {
   my @call = (s3_settings($versioned));
   my ($first, $second) = map { $db->value(@call, "SELECT version_id FROM s3_put_object('v', '$_');") } 'one', 'two!';
   ok length $first && length $second && $first ne $second, 'each put has its version_id';
-  my ($copied) = $db->value(@call, "SELECT version_id FROM s3_copy_object('v', 'copy');");
-  ok length $copied, '... and each copy';
+  # Ceph does not tell a copy's version.
+  $db->do(@call, "SELECT s3_copy_object('v', 'copy');");
+  ok length $db->value(@call, "SELECT version_id FROM s3_head_object('copy');"), '... and each copy';
   is $db->value(@call, "SELECT encode(s3_get_object('v', version_id => '$first'), 'escape') || encode(s3_get_object('v'), 'escape')"
       . " || encode(s3_get_object('v', 1, 1, '$first'), 'escape');"), 'onetwo!n', 's3_get_object';
   is_deeply [ $db->row(@call, "SELECT a.size, a.version_id, b.size, b.version_id FROM s3_head_object('v', '$first') a, s3_head_object('v') b;") ],

@@ -23,7 +23,7 @@ sub progress { my @rows = map { from_json($_->[0]) } $db->rows("SELECT to_json(p
 
 # [ name, fault, statement, what to see while it runs ]
 my @calls = (
-  [ 'get', 'slowly:2000000', "SELECT length(s3_get_object('size-16000000'));", { key => 'size-16000000' } ],
+  [ 'get', 'slowly:2000000', "SELECT length(s3_get_object('size-16000000'));", { key => 'size-16000000', bytes_total => 16000000 } ],
   [ 'get into a large object', 'slowly:2000000', "SELECT count(*) FROM s3_get_large_object('size-16000000');", { key => 'size-16000000', bytes_total => 16000000 } ],
   [ 'put', 'slowly_in:2000000', "SELECT count(*) FROM s3_put_object('up', convert_to(repeat('0123456789abcdef', 1000000), 'UTF8'));", { key => 'up', bytes_total => 16000000 } ],
   [ 'put of a large object', 'slowly_in:2000000', "SELECT count(*) FROM s3_put_large_object('up', $lo);", { key => 'up', bytes_total => 16000000 } ],
