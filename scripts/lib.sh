@@ -6,7 +6,7 @@
 {
   build_packages=(g++ make pkg-config libcurl4-openssl-dev libssl-dev libpugixml-dev libsimpleini-dev nlohmann-json3-dev)
   s3_packages=(ceph-mon ceph-osd radosgw ceph-common curl ca-certificates)
-  check_packages=(cmake ninja-build libgtest-dev perl python3 python3-boto3)
+  check_packages=(cmake ninja-build libgtest-dev perl python3 python3-boto3 python3-flask python3-psycopg2)
 
   # The same for systems without apt: commands, and modules of pkg-config.
   build_commands=(g++ make pkg-config)

@@ -18,12 +18,14 @@ COMMENT ON FOREIGN DATA WRAPPER neon_s3 IS
 
 -- ---------------------------------------------------------------- presigning
 
+-- COST: time measured beside md5(text), whose cost is 1 (test/bench).
+
 CREATE FUNCTION s3_presign_get(
   key text, expires_in interval DEFAULT NULL, download_as text DEFAULT NULL, version_id text DEFAULT NULL,
   bucket text DEFAULT NULL, server text DEFAULT NULL, query jsonb DEFAULT NULL, headers jsonb DEFAULT NULL,
   signed_at timestamptz DEFAULT clock_timestamp())
 RETURNS text
-AS 'MODULE_PATHNAME', 'neon_s3_presign_get' LANGUAGE C VOLATILE PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'neon_s3_presign_get' LANGUAGE C VOLATILE PARALLEL SAFE COST 3;
 
 COMMENT ON FUNCTION s3_presign_get(text, interval, text, text, text, text, jsonb, jsonb, timestamptz) IS
 'Presigned URL (AWS Signature Version 4) that downloads an object with GET. expires_in: 1 second to 7 days, by default neon_s3.expires_in. download_as: the file name under which a browser saves it. query, headers: more parameters to sign, objects of string -> string. NULL for a NULL key.';
@@ -34,7 +36,7 @@ CREATE FUNCTION s3_presign_put(
   bucket text DEFAULT NULL, server text DEFAULT NULL, query jsonb DEFAULT NULL, headers jsonb DEFAULT NULL,
   signed_at timestamptz DEFAULT clock_timestamp())
 RETURNS text
-AS 'MODULE_PATHNAME', 'neon_s3_presign_put' LANGUAGE C VOLATILE PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'neon_s3_presign_put' LANGUAGE C VOLATILE PARALLEL SAFE COST 3;
 
 COMMENT ON FUNCTION s3_presign_put(text, text, interval, bigint, bytea, boolean, text, text, jsonb, jsonb, timestamptz) IS
 'Presigned URL (AWS Signature Version 4) that uploads an object with PUT. content_type, content_length, checksum_sha256 and overwrite => false are signed headers (content-type, content-length, x-amz-checksum-sha256 in base64, if-none-match: *): the client must send them, and the bucket refuses anything else. NULL for a NULL key.';
@@ -44,7 +46,7 @@ CREATE FUNCTION s3_presign_head(
   bucket text DEFAULT NULL, server text DEFAULT NULL, query jsonb DEFAULT NULL, headers jsonb DEFAULT NULL,
   signed_at timestamptz DEFAULT clock_timestamp())
 RETURNS text
-AS 'MODULE_PATHNAME', 'neon_s3_presign_head' LANGUAGE C VOLATILE PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'neon_s3_presign_head' LANGUAGE C VOLATILE PARALLEL SAFE COST 3;
 
 COMMENT ON FUNCTION s3_presign_head(text, interval, text, text, text, jsonb, jsonb, timestamptz) IS
 'Presigned URL (AWS Signature Version 4) that reads an object''s metadata with HEAD. NULL for a NULL key.';
@@ -54,7 +56,7 @@ CREATE FUNCTION s3_presign_delete(
   bucket text DEFAULT NULL, server text DEFAULT NULL, query jsonb DEFAULT NULL, headers jsonb DEFAULT NULL,
   signed_at timestamptz DEFAULT clock_timestamp())
 RETURNS text
-AS 'MODULE_PATHNAME', 'neon_s3_presign_delete' LANGUAGE C VOLATILE PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'neon_s3_presign_delete' LANGUAGE C VOLATILE PARALLEL SAFE COST 3;
 
 COMMENT ON FUNCTION s3_presign_delete(text, interval, text, text, text, jsonb, jsonb, timestamptz) IS
 'Presigned URL (AWS Signature Version 4) that deletes an object with DELETE. NULL for a NULL key.';
@@ -64,7 +66,7 @@ CREATE FUNCTION s3_presign(
   bucket text DEFAULT NULL, server text DEFAULT NULL, query jsonb DEFAULT NULL, headers jsonb DEFAULT NULL,
   signed_at timestamptz DEFAULT clock_timestamp())
 RETURNS text
-AS 'MODULE_PATHNAME', 'neon_s3_presign' LANGUAGE C VOLATILE PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'neon_s3_presign' LANGUAGE C VOLATILE PARALLEL SAFE COST 3;
 
 COMMENT ON FUNCTION s3_presign(text, text, interval, text, text, jsonb, jsonb, timestamptz) IS
 'Presigned URL (AWS Signature Version 4) for any method (GET, HEAD, PUT, POST, DELETE) and operation. With a NULL key and a query, such as {"list-type": "2"}, the URL addresses the bucket itself; with a NULL key alone the result is NULL.';
@@ -74,7 +76,7 @@ CREATE FUNCTION s3_presign_explain(
   bucket text DEFAULT NULL, server text DEFAULT NULL, query jsonb DEFAULT NULL, headers jsonb DEFAULT NULL,
   signed_at timestamptz DEFAULT clock_timestamp(),
   OUT url text, OUT canonical_request text, OUT string_to_sign text, OUT credential_scope text, OUT signature text)
-AS 'MODULE_PATHNAME', 'neon_s3_presign_explain' LANGUAGE C VOLATILE PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'neon_s3_presign_explain' LANGUAGE C VOLATILE PARALLEL SAFE COST 6;
 
 COMMENT ON FUNCTION s3_presign_explain(text, text, interval, text, text, jsonb, jsonb, timestamptz) IS
 'What s3_presign signs, stage by stage, to be compared line by line with the CanonicalRequest and StringToSign of a server''s SignatureDoesNotMatch answer. Holds no key material, but the URL is as good as any.';
@@ -84,7 +86,7 @@ CREATE FUNCTION s3_presign_upload_part(
   bucket text DEFAULT NULL, server text DEFAULT NULL, query jsonb DEFAULT NULL, headers jsonb DEFAULT NULL,
   signed_at timestamptz DEFAULT clock_timestamp())
 RETURNS text
-AS 'MODULE_PATHNAME', 'neon_s3_presign_upload_part' LANGUAGE C VOLATILE PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'neon_s3_presign_upload_part' LANGUAGE C VOLATILE PARALLEL SAFE COST 3;
 
 COMMENT ON FUNCTION s3_presign_upload_part(text, text, integer, interval, text, text, jsonb, jsonb, timestamptz) IS
 'Presigned URL (AWS Signature Version 4) that uploads one part, 1 to 10000, of a multipart upload with PUT. NULL for a NULL key, upload_id or part_number.';
@@ -95,7 +97,7 @@ CREATE FUNCTION s3_presign_post(
   fields jsonb DEFAULT NULL, conditions jsonb DEFAULT NULL, bucket text DEFAULT NULL, server text DEFAULT NULL,
   signed_at timestamptz DEFAULT clock_timestamp(),
   OUT url text, OUT fields jsonb)
-AS 'MODULE_PATHNAME', 'neon_s3_presign_post' LANGUAGE C VOLATILE PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'neon_s3_presign_post' LANGUAGE C VOLATILE PARALLEL SAFE COST 10;
 
 COMMENT ON FUNCTION s3_presign_post(text, interval, text, bigint, bigint, jsonb, jsonb, text, text, timestamptz) IS
 'A signed POST policy, for uploads from an HTML form: the form''s action, and all of its fields but the file, which comes last. A key that ends in ${filename} takes the name of the client''s file. content_type and fields become fields and exact conditions; min_length and max_length (bytes) limit the file; conditions are POST policy conditions to add. What contradicts itself is an error. NULL for a NULL key.';
@@ -147,7 +149,7 @@ CREATE FUNCTION s3_presign_upload(
   bucket text DEFAULT NULL, server text DEFAULT NULL,
   OUT method text, OUT presigned_url text, OUT headers jsonb, OUT object_key text, OUT public_file_url text,
   OUT expires_at timestamptz)
-AS 'MODULE_PATHNAME', 'neon_s3_presign_upload' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+AS 'MODULE_PATHNAME', 'neon_s3_presign_upload' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 8;
 
 COMMENT ON FUNCTION s3_presign_upload(text, text, interval, text, bigint, bytea, boolean, text, text) IS
 'Everything a client needs to upload one file: a fresh object_key (key_prefix, a random UUID, "-" and the last path component of file_name), the presigned PUT URL for it, the headers to send with it verbatim, and the object''s public URL. Writes nothing: save the row with s3_save_metadata in the same transaction.';

@@ -83,7 +83,9 @@ SET neon_s3.request_timeout = '0';
 SELECT count(*) FROM s3_progress;
 SELECT s3_stats_reset();
 SELECT s3_get_object('k');
-SELECT operation, calls, errors, requests, retries, bytes_sent, bytes_received, total_time >= 0 AS timed
+SELECT count(*) FILTER (WHERE s3_presign_get('k' || i) <> '') AS urls FROM generate_series(1, 100) i;
+SELECT operation, calls, errors, requests, retries, bytes_sent, bytes_received, total_time >= 0 AS timed,
+       presigned_urls
   FROM s3_stats;
 
 -- Who may.

@@ -1,4 +1,5 @@
-"""An S3 server that fails in every way a server, or what is between, can fail. It keeps nothing and checks no signature.
+"""An S3 server that fails in every way a server, or what is between, can fail. It checks no signature, and keeps
+small objects until the next reset.
 
 usage: fault_server.py [CERTIFICATE KEY [HTTPS_PORT]]
 
@@ -30,6 +31,7 @@ CODES = {400: 'BadRequest', 403: 'AccessDenied', 404: 'NoSuchKey', 405: 'MethodN
 lock = threading.Lock()
 plan, tries, requests = [], collections.Counter(), []
 generation = 0
+objects = {}
 connections = {}
 numbers = itertools.count(1)
 
@@ -63,7 +65,7 @@ def content(size): return (b'0123456789abcdef' * (size // 16 + 1))[:size]
 
 
 class Answers:
-    """(status, headers, body) of a request. Keys: missing... is no object; size-N... is one of N bytes; all else is 'hello'."""
+    """(status, headers, body) of a request. Keys: missing... is no object; size-N... is one of N bytes; all else is what was put, or 'hello'."""
 
     def __init__(self, request): self.request = request
 
@@ -78,9 +80,12 @@ class Answers:
         if has('uploadId') and method == 'POST':
             return self.xml('CompleteMultipartUploadResult', f'<Bucket>b</Bucket><Key>{escape(request.key)}</Key><ETag>"{"a" * 32}-1"</ETag>')
         if has('uploadId') and method == 'GET': return self.xml('ListPartsResult', '<IsTruncated>false</IsTruncated>')
-        if method == 'DELETE': return 204, {}, b''
+        if method == 'DELETE':
+            objects.pop(request.key, None)
+            return 204, {}, b''
         if method == 'PUT' and 'x-amz-copy-source' in request.headers:
             return self.xml('CopyObjectResult', f'<LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>"{"b" * 32}"</ETag>')
+        if method == 'PUT' and not request.query and len(request.body) < 1 << 16: objects[request.key] = request.body
         if method == 'PUT': return 200, {'ETag': f'"{hashlib.md5(request.body).hexdigest()}"'}, b''
         return self.of_object()
 
@@ -90,7 +95,7 @@ class Answers:
         key = self.request.key
         if key.startswith('missing'): return error(404, 'NoSuchKey')
         size = re.match(r'size-(\d+)', key)
-        body = content(int(size[1])) if size else b'hello'
+        body = content(int(size[1])) if size else objects.get(key, b'hello')
         headers = {'Content-Type': 'text/plain', 'ETag': f'"{hashlib.md5(body).hexdigest()}"', 'Last-Modified': 'Thu, 01 Jan 2026 00:00:00 GMT',
                    'Accept-Ranges': 'bytes', 'x-amz-meta-owner': 'somebody'}
         range_ = re.fullmatch(r'bytes=(\d+)-(\d*)', self.request.headers.get('range', ''))
@@ -289,7 +294,7 @@ def close(c, request): raise Done
 
 def parts(request):
     number, headers, body = Answers(request).answer()
-    return number, headers, body, len(body)
+    return number, headers, b'' if request.method == 'HEAD' else body, len(body)
 
 
 @fault
@@ -339,7 +344,7 @@ def slowly(c, request, bytes_per_second):  # whole, in the end
     number, headers, body, length = parts(request)
     c.sock.sendall(c.head(number, headers, length))
     mine, step = generation, int(bytes_per_second) // 20
-    for start in range(0, length, step):
+    for start in range(0, len(body), step):
         c.sock.sendall(body[start:start + step])
         if mine == generation: time.sleep(0.05)
 
@@ -371,7 +376,9 @@ def early(c, request, number, code=None, way='close'):
 @fault
 def region(c, request, name, number='301', how='header'):
     """Only requests that are signed for that region are answered."""
-    if request.region == name: return ok(c, request)
+    if request.region == name:
+        status_, headers, body = Answers(request).answer()
+        return c.send(status_, {**headers, 'x-amz-bucket-region': name}, body, method=request.method)
     code = 'AuthorizationHeaderMalformed' if number == '400' else 'PermanentRedirect' if number == '301' else 'TemporaryRedirect'
     status_, headers, body = error(int(number), code, f'<Region>{name}</Region>' if how == 'body' else '', 'another region is expected')
     if how == 'header': headers['x-amz-bucket-region'] = name
@@ -490,6 +497,7 @@ def control(request, connection):
             unknown = [name for name in plan if name.split(':')[0] not in FAULTS]
             if unknown: return {'unknown': unknown}
             tries.clear()
+            objects.clear()
             requests.clear()
         if request.path == '/control/requests': return list(requests)
         if request.path == '/control/alive': return len([n for n in connections if n != connection.number])

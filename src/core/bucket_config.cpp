@@ -126,18 +126,20 @@ constexpr Member kPublicAccessBlock[] = {
 
 struct Layout {
   const char* root;
-  const char* rules;  // the member that JSON may do without; null: there is none
+  const char* ceph_root;  // what Ceph calls it in its replies
+  const char* rules;      // the member that JSON may do without; null: there is none
   Shape shape;
 };
 
 Layout LayoutOf(BucketConfig config) {
   switch (config) {
     case BucketConfig::kCors:
-      return {"CORSConfiguration", "CORSRules", kCors};
+      return {"CORSConfiguration", "CORSConfiguration", "CORSRules", kCors};
     case BucketConfig::kLifecycle:
-      return {"LifecycleConfiguration", "Rules", kLifecycle};
+      return {"LifecycleConfiguration", "LifecycleConfiguration", "Rules", kLifecycle};
     case BucketConfig::kPublicAccessBlock:
-      return {"PublicAccessBlockConfiguration", nullptr, kPublicAccessBlock};
+      return {"PublicAccessBlockConfiguration", "BlockPublicAccessBlockConfiguration", nullptr,
+              kPublicAccessBlock};
   }
   throw Error(ErrorCode::kSystem, "unknown configuration of a bucket");
 }
@@ -304,7 +306,7 @@ std::string BucketConfigToXml(BucketConfig config, std::string_view json) {
 
 std::string BucketConfigToJson(BucketConfig config, std::string_view xml) {
   const Layout layout = LayoutOf(config);
-  const XmlReply reply(xml, {layout.root, "BlockPublicAccessBlockConfiguration"});  // Ceph's name for it
+  const XmlReply reply(xml, {layout.root, layout.ceph_root});
   const Json value = ReadMembers(reply.root(), layout.shape);
   return (layout.rules != nullptr ? value[layout.rules] : value).dump();
 }

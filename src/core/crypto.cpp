@@ -13,8 +13,12 @@ namespace {
 
 constexpr std::size_t kBlockSize = 64;
 
-void Require(int ok) {
-  if (ok != 1) throw Error(ErrorCode::kSystem, "OpenSSL could not compute SHA-256");
+[[noreturn]] void RaiseRefused() {
+  throw Error(ErrorCode::kSystem, "OpenSSL could not compute SHA-256");
+}
+
+inline void Require(int ok) {
+  if (ok != 1) RaiseRefused();
 }
 
 DigestContext NewContext() {

@@ -19,8 +19,8 @@ struct EvpDeleter {
 };
 using DigestContext = std::unique_ptr<EVP_MD_CTX, EvpDeleter>;
 
-// Fetches the digest once and reuses one context. Not for two threads at once. kSystem where OpenSSL
-// refuses, kOutOfMemory where it has no memory.
+// Fetches the digest once and reuses one context. Not for two threads at once. kSystem where
+// OpenSSL refuses, kOutOfMemory where it has no memory.
 class Sha256 {
  public:
   Sha256();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 
 #include <openssl/evp.h>
 
@@ -10,22 +11,25 @@
 namespace neon_s3 {
 namespace {
 
+using namespace std::string_view_literals;
+
 constexpr ByteSet kUnreserved("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~");
 constexpr ByteSet kUnreservedOrSlash(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/");
 
-void AppendEncoded(std::string_view bytes, const ByteSet& keep, std::string* out) {
+// There is room for kMaxEscape times as much. Returns the end of what was written.
+char* Encode(std::string_view bytes, const ByteSet& keep, char* out) {
   constexpr char kHex[] = "0123456789ABCDEF";
-  std::size_t start = 0;
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    if (keep.Has(bytes[i])) continue;
-    const auto c = static_cast<unsigned char>(bytes[i]);
-    out->append(bytes, start, i - start);
-    const char escape[3] = {'%', kHex[c >> 4], kHex[c & 15]};
-    out->append(escape, sizeof escape);
-    start = i + 1;
+  for (;;) {
+    const std::size_t kept = keep.CountPrefix(bytes);
+    out = std::copy_n(bytes.begin(), kept, out);
+    if (kept == bytes.size()) return out;
+    const auto c = static_cast<unsigned char>(bytes[kept]);
+    *out++ = '%';
+    *out++ = kHex[c >> 4];
+    *out++ = kHex[c & 15];
+    bytes.remove_prefix(kept + 1);
   }
-  out->append(bytes, start, bytes.size() - start);
 }
 
 int HexDigit(char c) {
@@ -51,6 +55,35 @@ std::size_t CharacterSize(std::string_view text) {
   return is_tail(3) ? 4 : 0;
 }
 
+// Most texts are kept as they are: appended at their own size.
+void AppendEncoded(std::string_view bytes, const ByteSet& keep, std::string* out) {
+  const std::size_t kept = keep.CountPrefix(bytes);
+  out->append(bytes, 0, kept);
+  bytes.remove_prefix(kept);
+  const std::size_t start = out->size();
+  out->resize(start + bytes.size() * kMaxEscape);
+  const char* end = Encode(bytes, keep, out->data() + start);
+  out->resize(static_cast<std::size_t>(end - out->data()));
+}
+
+// Two digits for each value of a byte.
+struct HexTable {
+  constexpr HexTable() : digits{} {
+    constexpr char kHex[] = "0123456789abcdef";
+    for (std::size_t i = 0; i < 256; ++i) {
+      digits[2 * i] = kHex[i >> 4];
+      digits[2 * i + 1] = kHex[i & 15];
+    }
+  }
+  char digits[512];
+};
+constexpr HexTable kHexTable;
+
+// What a control character starts with.
+constexpr ByteSet kControlStarts(
+    "\0\1\2\3\4\5\6\7\x8\x9\xa\xb\xc\xd\xe\xf\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b"
+    "\x1c\x1d\x1e\x1f\x7f\xc2"sv);
+
 // Length in bytes of the control character that starts at `i`, or 0.
 std::size_t ControlAt(std::string_view text, std::size_t i) {
   const auto c = static_cast<unsigned char>(text[i]);
@@ -70,15 +103,19 @@ void AppendUriEncodedPath(std::string_view bytes, std::string* out) {
   AppendEncoded(bytes, kUnreservedOrSlash, out);
 }
 
+char* EncodeUriPath(std::string_view bytes, char* out) {
+  return Encode(bytes, kUnreservedOrSlash, out);
+}
+
+void PutHex(const unsigned char* bytes, std::size_t size, char* out) {
+  for (std::size_t i = 0; i < size; ++i)
+    std::memcpy(out + 2 * i, &kHexTable.digits[2 * bytes[i]], 2);
+}
+
 void AppendHex(const unsigned char* bytes, std::size_t size, std::string* out) {
-  constexpr char kHex[] = "0123456789abcdef";
   const std::size_t start = out->size();
   out->resize(start + 2 * size);
-  char* digits = out->data() + start;
-  for (std::size_t i = 0; i < size; ++i) {
-    *digits++ = kHex[bytes[i] >> 4];
-    *digits++ = kHex[bytes[i] & 15];
-  }
+  PutHex(bytes, size, out->data() + start);
 }
 
 void AppendDecimal(long long value, std::string* out) {
@@ -170,6 +207,7 @@ std::string WithoutControls(std::string_view text) {
 
 bool HasControls(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
+    if (!kControlStarts.Has(text[i])) continue;
     if (ControlAt(text, i) != 0) return true;
   }
   return false;

@@ -1,4 +1,4 @@
-// Byte encodings of AWS Signature Version 4. All functions append to the caller's string.
+// Byte encodings of AWS Signature Version 4. Append...() append to the caller's string.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,15 @@ void AppendUriEncoded(std::string_view bytes, std::string* out);
 // The same, for an object key inside a path: '/' is kept too. Nothing is normalised.
 void AppendUriEncodedPath(std::string_view bytes, std::string* out);
 
-// Lower-case hexadecimal.
+// The most that one byte becomes.
+constexpr std::size_t kMaxEscape = 3;
+
+// The same as AppendUriEncodedPath(), into memory that has room for kMaxEscape times as much;
+// returns the end of what was written.
+char* EncodeUriPath(std::string_view bytes, char* out);
+
+// Lower-case hexadecimal: 2 * size digits.
+void PutHex(const unsigned char* bytes, std::size_t size, char* out);
 void AppendHex(const unsigned char* bytes, std::size_t size, std::string* out);
 
 void AppendDecimal(long long value, std::string* out);
@@ -37,7 +45,8 @@ std::optional<std::string> UriDecoded(std::string_view text, bool plus_is_space)
 // RFC 4648 section 4, padded; nothing for what is none.
 std::optional<std::string> Base64Decoded(std::string_view text);
 
-// The longest prefix of valid UTF-8 `text` that has at most `max_bytes` bytes and ends at a character.
+// The longest prefix of valid UTF-8 `text` that has at most `max_bytes` bytes and ends at a
+// character.
 std::string_view Utf8Prefix(std::string_view text, std::size_t max_bytes);
 
 // Valid UTF-8 `text` without its control characters (C0, DEL and C1: Unicode category Cc).

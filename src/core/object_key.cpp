@@ -1,17 +1,21 @@
 #include "core/object_key.h"
 
+#include <algorithm>
+
 #include "core/encoding.h"
 #include "core/error.h"
 
 namespace neon_s3 {
 
 bool HasDotSegment(std::string_view path) {
+  std::size_t end = 0;
   for (;;) {
-    const std::size_t slash = path.find('/');
-    const std::string_view segment = path.substr(0, slash);
-    if (segment == "." || segment == "..") return true;
-    if (slash == std::string_view::npos) return false;
-    path.remove_prefix(slash + 1);
+    const std::size_t dots = path.find('.', end);
+    if (dots == std::string_view::npos) return false;
+    end = std::min(path.find_first_not_of('.', dots), path.size());
+    const bool is_segment =
+        (dots == 0 || path[dots - 1] == '/') && (end == path.size() || path[end] == '/');
+    if (is_segment && end - dots <= 2) return true;
   }
 }
 
@@ -22,13 +26,15 @@ void ValidateObjectKey(std::string_view key) {
                 "object key has " + std::to_string(key.size()) + " bytes, more than 1024");
   }
   if (HasDotSegment(key)) {
-    throw Error(ErrorCode::kBadArgument,
-                "object key \"" + std::string(key) + "\" has a \".\" or \"..\" path segment",
-                "Browsers and proxies normalise such segments, so the URL would name another object.");
+    throw Error(
+        ErrorCode::kBadArgument,
+        "object key \"" + std::string(key) + "\" has a \".\" or \"..\" path segment",
+        "Browsers and proxies normalise such segments, so the URL would name another object.");
   }
 }
 
-std::string MakeObjectKey(std::string_view prefix, std::string_view uuid, std::string_view file_name) {
+std::string MakeObjectKey(std::string_view prefix, std::string_view uuid,
+                          std::string_view file_name) {
   const std::size_t separator = file_name.find_last_of("/\\");
   if (separator != std::string_view::npos) file_name.remove_prefix(separator + 1);
   const std::string name = WithoutControls(file_name);

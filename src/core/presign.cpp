@@ -16,8 +16,11 @@ constexpr std::string_view kReserved[] = {
     "x-amz-signedheaders", "x-amz-signature",  "x-amz-security-token",
 };
 
-bool IsReserved(std::string_view lower_name) {
-  return std::find(std::begin(kReserved), std::end(kReserved), lower_name) != std::end(kReserved);
+constexpr std::string_view kOverride = "response-";
+
+bool IsReserved(std::string_view name) {
+  return std::any_of(std::begin(kReserved), std::end(kReserved),
+                     [name](std::string_view reserved) { return EqualsLower(name, reserved); });
 }
 
 [[noreturn]] void RefuseReserved(const char* what, std::string_view name) {
@@ -26,10 +29,21 @@ bool IsReserved(std::string_view lower_name) {
               "Leave it out; the signature adds it.");
 }
 
-void AppendPath(const Address& address, std::optional<std::string_view> key, std::string* out) {
-  out->append(address.path_prefix);
-  if (address.path_prefix.empty() || (key && address.path_prefix.back() != '/')) out->push_back('/');
-  if (key) AppendUriEncodedPath(*key, out);
+char* Put(std::string_view text, char* out) { return std::copy(text.begin(), text.end(), out); }
+
+// With one '/' between the address's part and the key.
+bool NeedsSlash(const Address& address, bool has_key) {
+  return address.path_prefix.empty() || (has_key && address.path_prefix.back() != '/');
+}
+
+std::size_t MaxPathSize(const PresignRequest& request) {
+  return request.address->path_prefix.size() + 1 + kMaxEscape * request.key.value_or("").size();
+}
+
+char* PutPath(const Address& address, std::optional<std::string_view> key, char* out) {
+  out = Put(address.path_prefix, out);
+  if (NeedsSlash(address, key.has_value())) *out++ = '/';
+  return key ? EncodeUriPath(*key, out) : out;
 }
 
 }  // namespace
@@ -45,10 +59,9 @@ std::string_view ParseMethod(std::string_view method) {
 }
 
 void AddQueryParameter(std::string_view name, std::string_view value, QueryParameters* query) {
-  const std::string lower = LowerCase(name);
   if (name.empty()) throw Error(ErrorCode::kBadArgument, "query parameter has an empty name");
-  if (IsReserved(lower)) RefuseReserved("query parameter", name);
-  if (StartsWith(lower, "response-") && HasControls(value)) {
+  if (IsReserved(name)) RefuseReserved("query parameter", name);
+  if (EqualsLower(name.substr(0, kOverride.size()), kOverride) && HasControls(value)) {
     throw Error(ErrorCode::kBadArgument,
                 "query parameter \"" + std::string(name) + "\" has control characters");
   }
@@ -62,25 +75,42 @@ void AddQueryParameter(std::string_view name, std::string_view value, QueryParam
 }
 
 void AddSignedHeader(std::string_view name, std::string_view value, SignedHeaders* headers) {
-  const std::string lower = LowerCase(name);
   if (!IsToken(name)) {
     throw Error(ErrorCode::kBadArgument, "invalid header name \"" + WithoutControls(name) + "\"");
   }
-  if (lower == "host" || lower == "authorization" || IsReserved(lower)) {
+  if (EqualsLower(name, "host") || EqualsLower(name, "authorization") || IsReserved(name)) {
     RefuseReserved("header", name);
   }
   if (HasControls(value)) {
-    throw Error(ErrorCode::kBadArgument, "header \"" + lower + "\" has control characters");
+    throw Error(ErrorCode::kBadArgument,
+                "header \"" + LowerCase(name) + "\" has control characters");
   }
-  if (headers->Contains(lower)) {
-    throw Error(ErrorCode::kBadArgument, "header \"" + lower + "\" is given twice");
+  if (headers->Contains(name)) {
+    throw Error(ErrorCode::kBadArgument, "header \"" + LowerCase(name) + "\" is given twice");
   }
-  headers->Add(lower, value);
+  headers->Add(name, value);
 }
 
-void AppendObjectUrl(const Address& address, std::optional<std::string_view> key, std::string* out) {
+void AppendObjectUrl(const Address& address, std::optional<std::string_view> key,
+                     std::string* out) {
   out->append(address.scheme).append("://").append(address.host);
-  AppendPath(address, key, out);
+  out->append(address.path_prefix);
+  if (NeedsSlash(address, key.has_value())) out->push_back('/');
+  if (key) AppendUriEncodedPath(*key, out);
+}
+
+std::size_t PresignedUrl::size() const {
+  return origin.size() + path.size() + query.size() + signature.size();
+}
+
+void PresignedUrl::CopyTo(char* out) const {
+  for (const std::string_view part : {origin, path, query, signature}) out = Put(part, out);
+}
+
+std::string PresignedUrl::url() const {
+  std::string url(size(), '\0');
+  CopyTo(url.data());
+  return url;
 }
 
 void Presigner::Begin() {
@@ -88,84 +118,109 @@ void Presigner::Begin() {
   headers_.Clear();
 }
 
+bool Presigner::IsSameSigner(const PresignRequest& request, const Credentials& credentials) const {
+  if (!signing_key_ || signer_.signed_at != request.signed_at) return false;
+  if (request.signer != 0) return signer_.number == request.signer;
+  return signer_.host == request.address->host && signer_.scheme == request.address->scheme &&
+         signer_.region == request.region && signer_.access_key_id == credentials.access_key_id &&
+         signer_.secret_access_key == credentials.secret_access_key &&
+         signer_.session_token == credentials.session_token;
+}
+
+void Presigner::BuildSigner(const PresignRequest& request, const Credentials& credentials) {
+  signing_key_.reset();  // until all is done
+  kinds_.clear();
+  const UtcTime time(request.signed_at);
+  signer_.number = request.signer;
+  signer_.scheme = request.address->scheme;
+  signer_.host = request.address->host;
+  signer_.region = request.region;
+  signer_.access_key_id = credentials.access_key_id;
+  signer_.secret_access_key = credentials.secret_access_key;
+  signer_.session_token = credentials.session_token;
+  signer_.signed_at = request.signed_at;
+
+  origin_.assign(request.address->scheme).append("://").append(request.address->host);
+  scope_.clear();
+  AppendCredentialScope(time, request.region, kS3Service, &scope_);
+  string_to_sign_.clear();
+  AppendStringToSignHead(time, scope_, &string_to_sign_);
+  HmacSha256Key signing_key =
+      signing_keys_
+          .Get(sha256_, credentials.secret_access_key, time.date(), request.region, kS3Service)
+          .WithPrefix(string_to_sign_);
+  string_to_sign_.append(kHashDigits, '0');
+  signing_key_ = std::move(signing_key);
+}
+
+const Presigner::Kind& Presigner::FindKind(std::int64_t expires_in) {
+  for (const Kind& kind : kinds_) {
+    if (kind.expires_in == expires_in && kind.headers == headers_ && kind.query == query_) {
+      return kind;
+    }
+  }
+  if (kinds_.size() == kMaxKinds) kinds_.clear();
+  return BuildKind(expires_in);
+}
+
+const Presigner::Kind& Presigner::BuildKind(std::int64_t expires_in) {
+  Kind kind{expires_in, query_, headers_, "?", ""};
+  headers_.Add("host", signer_.host);
+  headers_.SortByName();
+  query_.SortByEncodedName();
+  AddSignatureParameters(expires_in);
+  query_.AppendTo(&kind.url_query);
+  kind.url_query.append("&X-Amz-Signature=");
+  query_.SortByEncodedName();
+  AppendCanonicalRequestTail(query_, headers_, kUnsignedPayload, &kind.canonical_tail);
+  return kinds_.emplace_back(std::move(kind));
+}
+
 // In botocore's order.
-void Presigner::AddSignatureParameters(const PresignRequest& request, const Credentials& credentials,
-                                       const UtcTime& time) {
+void Presigner::AddSignatureParameters(std::int64_t expires_in) {
   query_.Add("X-Amz-Algorithm", kAlgorithm);
-  scratch_.assign(credentials.access_key_id).append("/").append(common_.scope);
+  scratch_.assign(signer_.access_key_id).append("/").append(scope_);
   query_.Add("X-Amz-Credential", scratch_);
-  query_.Add("X-Amz-Date", time.timestamp());
+  query_.Add("X-Amz-Date", UtcTime(signer_.signed_at).timestamp());
   scratch_.clear();
-  AppendDecimal(request.expires_in, &scratch_);
+  AppendDecimal(expires_in, &scratch_);
   query_.Add("X-Amz-Expires", scratch_);
   scratch_.clear();
   headers_.AppendNames(&scratch_);
   query_.Add("X-Amz-SignedHeaders", scratch_);
-  if (!credentials.session_token.empty()) {
-    query_.Add("X-Amz-Security-Token", credentials.session_token);
+  if (!signer_.session_token.empty()) {
+    query_.Add("X-Amz-Security-Token", signer_.session_token);
   }
 }
 
-bool Presigner::IsCommon(const PresignRequest& request, const Credentials& credentials) const {
-  return common_.signing_key && input_.signed_at == request.signed_at &&
-         input_.expires_in == request.expires_in && input_.host == request.address->host &&
-         input_.scheme == request.address->scheme && input_.region == request.region &&
-         input_.access_key_id == credentials.access_key_id &&
-         input_.secret_access_key == credentials.secret_access_key &&
-         input_.session_token == credentials.session_token && input_.query == query_ &&
-         input_.headers == headers_;
-}
-
-void Presigner::BuildCommon(const PresignRequest& request, const Credentials& credentials) {
-  common_ = Common();  // with no signing key, until all is done
-  const UtcTime time(request.signed_at);
-  input_.scheme = request.address->scheme;
-  input_.host = request.address->host;
-  input_.region = request.region;
-  input_.access_key_id = credentials.access_key_id;
-  input_.secret_access_key = credentials.secret_access_key;
-  input_.session_token = credentials.session_token;
-  input_.expires_in = request.expires_in;
-  input_.signed_at = request.signed_at;
-  input_.query = query_;
-  input_.headers = headers_;
-
-  AppendCredentialScope(time, request.region, kS3Service, &common_.scope);
-  headers_.Add("host", request.address->host);
-  headers_.SortByName();
-  query_.SortByEncodedName();
-  AddSignatureParameters(request, credentials, time);
-  common_.origin.append(request.address->scheme).append("://").append(request.address->host);
-  common_.url_tail.append("?");
-  query_.AppendTo(&common_.url_tail);
-  common_.url_tail.append("&X-Amz-Signature=");
-  query_.SortByEncodedName();
-  AppendCanonicalRequestTail(query_, headers_, kUnsignedPayload, &common_.canonical_tail);
-  AppendStringToSignHead(time, common_.scope, &common_.string_to_sign_head);
-  common_.signing_key = signing_keys_
-                            .Get(sha256_, credentials.secret_access_key, time.date(), request.region,
-                                 kS3Service)
-                            .WithPrefix(common_.string_to_sign_head);
+char* Presigner::ReserveCanonicalRequest(std::size_t size) {
+  if (canonical_request_.size() < size) canonical_request_.resize(size);
+  return canonical_request_.data();
 }
 
 PresignedUrl Presigner::Presign(const PresignRequest& request, const Credentials& credentials) {
-  if (!IsCommon(request, credentials)) BuildCommon(request, credentials);
+  if (!IsSameSigner(request, credentials)) BuildSigner(request, credentials);
+  const Kind& kind = FindKind(request.expires_in);
 
-  canonical_request_.assign(request.method).append("\n");
-  const std::size_t uri = canonical_request_.size();
-  AppendPath(*request.address, request.key, &canonical_request_);
-  url_.assign(common_.origin).append(canonical_request_, uri).append(common_.url_tail);
-  canonical_request_.append(common_.canonical_tail);
+  char* const start = ReserveCanonicalRequest(request.method.size() + 1 + MaxPathSize(request) +
+                                              kind.canonical_tail.size());
+  char* const path = Put("\n", Put(request.method, start));
+  char* const tail = PutPath(*request.address, request.key, path);
+  const char* const end = Put(kind.canonical_tail, tail);
+  const std::string_view canonical_request(start, static_cast<std::size_t>(end - start));
 
-  const Sha256Digest hash = sha256_.Digest(canonical_request_);
-  string_to_sign_.assign(common_.string_to_sign_head);
-  AppendHex(hash.data(), hash.size(), &string_to_sign_);
-  const std::string_view hash_text =
-      std::string_view(string_to_sign_).substr(common_.string_to_sign_head.size());
-  const Sha256Digest signature = common_.signing_key->Sign(hash_text);
-  AppendHex(signature.data(), signature.size(), &url_);
-  const std::string_view signature_text = std::string_view(url_).substr(url_.size() - 64);
-  return {url_, canonical_request_, string_to_sign_, common_.scope, signature_text};
+  const Sha256Digest hash = sha256_.Digest(canonical_request);
+  char* const hash_text = string_to_sign_.data() + string_to_sign_.size() - kHashDigits;
+  PutHex(hash.data(), hash.size(), hash_text);
+  const Sha256Digest signature = signing_key_->Sign({hash_text, kHashDigits});
+  PutHex(signature.data(), signature.size(), signature_);
+  return {origin_,
+          {path, static_cast<std::size_t>(tail - path)},
+          kind.url_query,
+          {signature_, kHashDigits},
+          canonical_request,
+          string_to_sign_,
+          scope_};
 }
 
 }  // namespace neon_s3

@@ -6,17 +6,19 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/endpoint.h"
 #include "core/sigv4.h"
 
 namespace neon_s3 {
 
-// `method` in upper case. kBadArgument unless it is GET, HEAD, PUT, POST or DELETE (case is ignored).
+// `method` in upper case. kBadArgument unless it is GET, HEAD, PUT, POST or DELETE (case is
+// ignored).
 std::string_view ParseMethod(std::string_view method);
 
-// kBadArgument unless a caller may add it: no parameter of the signature's own, no control characters
-// in a response-* override (they come back as headers).
+// kBadArgument unless a caller may add it: no parameter of the signature's own, no control
+// characters in a response-* override (they come back as headers).
 void AddQueryParameter(std::string_view name, std::string_view value, QueryParameters* query);
 
 // kBadArgument unless it is a header of RFC 9110 that a caller may sign: no control characters, not
@@ -34,22 +36,33 @@ struct PresignRequest {
   std::optional<std::string_view> key;  // raw bytes, not encoded; none: the bucket itself
   std::int64_t expires_in;              // seconds, kMinExpiry to kMaxExpiry
   std::int64_t signed_at;               // seconds since 1970-01-01 00:00:00 UTC
+  // 0, or a number that one address, region and credentials share and no others ever have: then
+  // they are not compared with those of the call before.
+  std::uint64_t signer = 0;
 };
 
 // Views that are good until the presigner's next call.
 struct PresignedUrl {
-  std::string_view url;
+  // These four, one after the other, are the URL.
+  std::string_view origin;     // https://host
+  std::string_view path;       // percent-encoded
+  std::string_view query;      // from '?' to "X-Amz-Signature="
+  std::string_view signature;  // 64 hexadecimal digits
   std::string_view canonical_request;
   std::string_view string_to_sign;
   std::string_view credential_scope;
-  std::string_view signature;
+
+  std::size_t size() const;      // of the URL
+  void CopyTo(char* out) const;  // the URL, without a NUL
+  std::string url() const;
 };
 
 // scheme://host/path of the object (or bucket), percent-encoded, without a query.
 void AppendObjectUrl(const Address& address, std::optional<std::string_view> key, std::string* out);
 
-// Signs one URL after the other. What consecutive URLs have in common, which is all but the method, the
-// path and the signature, is built once; most of a statement's URLs then cost their two hashes.
+// Signs one URL after the other. What URLs of one signer, second and kind have in common, which is
+// all but the method, the path and the signature, is built once; most of a statement's URLs then
+// cost their two hashes.
 class Presigner {
  public:
   // Empties query() and headers(), which are then to be filled for one Presign().
@@ -64,35 +77,49 @@ class Presigner {
   SigningKeyCache& signing_keys() { return signing_keys_; }
 
  private:
-  // What a Common was built from.
-  struct CommonInput {
-    std::string scheme, host, region, access_key_id;
-    SecretString secret_access_key, session_token;
-    std::int64_t expires_in = 0, signed_at = 0;
+  // Who signs for where, in one second.
+  struct Signer {
+    std::uint64_t number = 0;
+    std::string scheme, host, region;
+    SecretString access_key_id, secret_access_key, session_token;
+    std::int64_t signed_at = 0;
+  };
+  // One kind of URL: what was asked for, and the text that all of that kind share.
+  struct Kind {
+    std::int64_t expires_in;
     QueryParameters query;
     SignedHeaders headers;
-  };
-  struct Common {
-    std::string origin;          // https://host
-    std::string url_tail;        // from '?' to "X-Amz-Signature="
+    std::string url_query;       // as in PresignedUrl
     std::string canonical_tail;  // from the line break after the URI on
-    std::string scope;
-    std::string string_to_sign_head;
-    std::optional<HmacSha256Key> signing_key;  // with that head as its prefix; none: nothing is built
   };
 
-  bool IsCommon(const PresignRequest& request, const Credentials& credentials) const;
-  void BuildCommon(const PresignRequest& request, const Credentials& credentials);
-  void AddSignatureParameters(const PresignRequest& request, const Credentials& credentials,
-                              const UtcTime& time);
+  static constexpr std::size_t kHashDigits = 64;
+  static constexpr std::size_t kMaxKinds = 8;
+
+  bool IsSameSigner(const PresignRequest& request, const Credentials& credentials) const;
+  void BuildSigner(const PresignRequest& request, const Credentials& credentials);
+  // Of query_ and headers_.
+  const Kind& FindKind(std::int64_t expires_in);
+  const Kind& BuildKind(std::int64_t expires_in);
+  void AddSignatureParameters(std::int64_t expires_in);
+  char* ReserveCanonicalRequest(std::size_t size);
 
   Sha256 sha256_;
   SigningKeyCache signing_keys_;
   QueryParameters query_;
   SignedHeaders headers_;
-  CommonInput input_;
-  Common common_;
-  std::string url_, canonical_request_, string_to_sign_, scratch_;
+
+  // The last signer; what it needs for every URL; and the kinds it signed.
+  Signer signer_;
+  std::string origin_, scope_;
+  std::string string_to_sign_;  // ends in the hash of the last request
+  std::optional<HmacSha256Key>
+      signing_key_;  // prefixed with all but that; none: there is no signer
+  std::vector<Kind> kinds_;
+
+  std::string canonical_request_;  // as large as the largest so far
+  char signature_[kHashDigits];
+  std::string scratch_;
 };
 
 }  // namespace neon_s3

@@ -13,6 +13,10 @@ namespace neon_s3 {
 namespace {
 
 void AppendCollapsed(std::string_view value, std::string* out) {
+  if (value.find(' ') == std::string_view::npos) {
+    out->append(value);
+    return;
+  }
   const std::size_t start = out->size();
   bool pending_space = false;
   for (const char c : value) {
@@ -44,6 +48,11 @@ void FieldList::Clear() {
   text_.clear();
   fields_.clear();
   next_ = 0;
+}
+
+bool SignedHeaders::Contains(std::string_view wanted) const {
+  return std::any_of(fields_.begin(), fields_.end(),
+                     [&](const Field& field) { return EqualsLower(wanted, name(field)); });
 }
 
 bool FieldList::Contains(std::string_view wanted) const {
@@ -96,7 +105,10 @@ void QueryParameters::AppendTo(std::string* out) const {
 }
 
 void SignedHeaders::Add(std::string_view name, std::string_view value) {
-  std::transform(name.begin(), name.end(), std::back_inserter(text_), ToLower);
+  const std::size_t start = text_.size();
+  text_.append(name);
+  std::transform(text_.begin() + static_cast<std::ptrdiff_t>(start), text_.end(),
+                 text_.begin() + static_cast<std::ptrdiff_t>(start), ToLower);
   EndName();
   AppendCollapsed(value, &text_);
   EndValue();
@@ -145,7 +157,8 @@ void AppendStringToSign(const UtcTime& time, std::string_view credential_scope,
   AppendHex(canonical_request_hash.data(), canonical_request_hash.size(), out);
 }
 
-void AppendStringToSignHead(const UtcTime& time, std::string_view credential_scope, std::string* out) {
+void AppendStringToSignHead(const UtcTime& time, std::string_view credential_scope,
+                            std::string* out) {
   out->append(kAlgorithm).append("\n").append(time.timestamp()).append("\n");
   out->append(credential_scope).append("\n");
 }
@@ -162,7 +175,8 @@ HmacSha256Key DeriveSigningKey(Sha256& sha256, std::string_view secret_access_ke
   return HmacSha256Key(sha256, signing_key.view());
 }
 
-void AppendSignature(HmacSha256Key& signing_key, std::string_view string_to_sign, std::string* out) {
+void AppendSignature(HmacSha256Key& signing_key, std::string_view string_to_sign,
+                     std::string* out) {
   const Sha256Digest signature = signing_key.Sign(string_to_sign);
   AppendHex(signature.data(), signature.size(), out);
 }

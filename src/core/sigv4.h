@@ -70,6 +70,8 @@ class QueryParameters : public FieldList {
 class SignedHeaders : public FieldList {
  public:
   void Add(std::string_view name, std::string_view value);
+  // In any case.
+  bool Contains(std::string_view name) const;
   void SortByName() { Sort(); }
 
   void AppendCanonicalHeaders(std::string* out) const;  // "name:value\n" each
@@ -81,7 +83,8 @@ void AppendCanonicalRequest(std::string_view method, std::string_view canonical_
                             const QueryParameters& query, const SignedHeaders& headers,
                             std::string_view payload_hash, std::string* out);
 
-// What follows the URI in it, from the line break on: the part that URLs of one kind have in common.
+// What follows the URI in it, from the line break on: the part that URLs of one kind have in
+// common.
 void AppendCanonicalRequestTail(const QueryParameters& query, const SignedHeaders& headers,
                                 std::string_view payload_hash, std::string* out);
 
@@ -93,7 +96,8 @@ void AppendStringToSign(const UtcTime& time, std::string_view credential_scope,
                         const Sha256Digest& canonical_request_hash, std::string* out);
 
 // All of it but the hash, which comes last.
-void AppendStringToSignHead(const UtcTime& time, std::string_view credential_scope, std::string* out);
+void AppendStringToSignHead(const UtcTime& time, std::string_view credential_scope,
+                            std::string* out);
 
 // HMAC(HMAC(HMAC(HMAC("AWS4" + secret, date), region), service), "aws4_request").
 HmacSha256Key DeriveSigningKey(Sha256& sha256, std::string_view secret_access_key,
@@ -105,7 +109,8 @@ void AppendSignature(HmacSha256Key& signing_key, std::string_view string_to_sign
 
 // The value of the Authorization header.
 void AppendAuthorization(std::string_view access_key_id, std::string_view credential_scope,
-                         const SignedHeaders& headers, std::string_view signature, std::string* out);
+                         const SignedHeaders& headers, std::string_view signature,
+                         std::string* out);
 
 // The last signing key used, kept: a key serves one secret, day, region and service.
 class SigningKeyCache {

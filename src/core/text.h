@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -37,16 +38,34 @@ class ByteSet {
   }
   constexpr bool Has(char c) const { return is_[static_cast<unsigned char>(c)]; }
 
+  // How many bytes at the start of `text` are members.
+  std::size_t CountPrefix(std::string_view text) const {
+    std::size_t i = 0;
+    while (i + 4 <= text.size() && HasAll4(text.data() + i)) i += 4;
+    while (i < text.size() && Has(text[i])) ++i;
+    return i;
+  }
+
  private:
+  // Without a branch for each: most texts are members from end to end.
+  bool HasAll4(const char* c) const { return (Bit(c[0]) & Bit(c[1]) & Bit(c[2]) & Bit(c[3])) != 0; }
+  unsigned Bit(char c) const { return Has(c); }
+
   bool is_[256];
 };
 
+inline constexpr ByteSet kTokenChars(
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~");
+
 // A header's name (RFC 9110 section 5.6.2).
 inline bool IsToken(std::string_view text) {
-  constexpr ByteSet kTokenChars(
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~");
-  return !text.empty() &&
-         std::all_of(text.begin(), text.end(), [&](char c) { return kTokenChars.Has(c); });
+  return !text.empty() && kTokenChars.CountPrefix(text) == text.size();
+}
+
+// `lower` is in lower case already.
+inline bool EqualsLower(std::string_view text, std::string_view lower) {
+  return text.size() == lower.size() && std::equal(text.begin(), text.end(), lower.begin(),
+                                                   [](char a, char b) { return ToLower(a) == b; });
 }
 
 }  // namespace neon_s3

@@ -15,6 +15,7 @@ namespace {
 
 using Found = CredentialChain::Found;
 
+constexpr std::chrono::seconds kLookInterval{1};  // into the cache of what they had
 constexpr std::chrono::seconds kTimeLimit{1};  // of all requests that a provider needs
 
 struct NamedProvider {
@@ -77,6 +78,11 @@ std::optional<Found> FoundBy(Provider provider, const OwnedCredentials* credenti
                              std::string_view region = {}) {
   if (credentials == nullptr) return std::nullopt;
   return Found{credentials->view(), provider, credentials->expires_at, region};
+}
+
+bool UsesNetwork(Provider provider) {
+  return provider != Provider::kStatic && provider != Provider::kEnvironment &&
+         provider != Provider::kProfile;
 }
 
 // Failures that say nothing about how the provider is set up.
@@ -164,10 +170,18 @@ struct CredentialChain::Search {
   std::string failures;       // of those that were passed over
 };
 
-CredentialChain::CredentialChain(MonotonicClock clock) : profiles_(clock), cache_(clock) {}
+CredentialChain::CredentialChain(MonotonicClock clock)
+    : clock_(clock), profiles_(clock), cache_(clock) {}
+
+bool CredentialChain::StillFinds(std::uint64_t ticket, std::int64_t now) const {
+  if (ticket != ticket_ || (expires_at_ && now >= *expires_at_)) return false;
+  return look_again_at_ == MonotonicTime::max() || clock_() < look_again_at_;
+}
 
 std::optional<Found> CredentialChain::Resolve(const ChainRequest& request, std::int64_t now,
                                               bool (*cancelled)()) {
+  ++ticket_;
+  look_again_at_ = MonotonicTime::max();
   if (providers_.empty() || providers_text_ != request.providers) {
     providers_ = ParseProviders(request.providers);
     providers_text_ = request.providers;
@@ -182,6 +196,7 @@ std::optional<Found> CredentialChain::Resolve(const ChainRequest& request, std::
     throw Error(ErrorCode::kNoCredentials, "no S3 credentials could be had",
                 "Check neon_s3.credential_providers against what each provider says.", search.failures);
   }
+  expires_at_ = found ? found->expires_at : std::nullopt;
   return found;
 }
 
@@ -207,6 +222,7 @@ std::optional<Found> CredentialChain::AskOrNote(Provider provider, Search* searc
 }
 
 std::optional<Found> CredentialChain::Ask(Provider provider, const Search& search) {
+  if (UsesNetwork(provider)) LookAgainAt(clock_() + kLookInterval);
   switch (provider) {
     case Provider::kStatic:
       return FromStatic(search.request.static_credentials);
@@ -228,6 +244,7 @@ std::optional<Found> CredentialChain::Ask(Provider provider, const Search& searc
 
 std::optional<Found> CredentialChain::FromProfile(const Search& search) {
   const auto chosen = profiles_.Find(search.request.credentials_file, search.request.profile);
+  LookAgainAt(profiles_.look_again_at());
   if (!chosen) return std::nullopt;
   const std::optional<std::int64_t> expires_at = chosen->keys->expires_at;
   if (expires_at && *expires_at <= search.now) {

@@ -1,6 +1,7 @@
 // Where credentials come from: the providers of neon_s3.credential_providers, in their order.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -45,7 +46,7 @@ struct ChainRequest {
 // One of a backend, with its caches. libcurl starts with the first request only.
 class CredentialChain {
  public:
-  explicit CredentialChain(MonotonicClock clock = MonotonicNow);
+  explicit CredentialChain(MonotonicClock clock = CoarseMonotonicNow);
 
   struct Found {
     Credentials credentials;
@@ -69,12 +70,18 @@ class CredentialChain {
   // one said.
   std::optional<Found> Resolve(const ChainRequest& request, std::int64_t now, bool (*cancelled)());
 
+  // For callers who ask for every row: the number of the last Resolve(), and whether that one's request
+  // would find the same again at `now`. False from the next Resolve() on. Cheap.
+  std::uint64_t ticket() const { return ticket_; }
+  bool StillFinds(std::uint64_t ticket, std::int64_t now) const;
+
  private:
   struct Search;
 
   std::optional<Found> AskAll(Search* search);
   std::optional<Found> AskOrNote(Provider provider, Search* search);
   std::optional<Found> Ask(Provider provider, const Search& search);
+  void LookAgainAt(MonotonicTime time) { look_again_at_ = std::min(look_again_at_, time); }
   std::optional<Found> FromProfile(const Search& search);
   std::optional<Found> FromProfileRoles(const ChosenProfile& profile, const Search& search);
   std::optional<Found> FromWebIdentity(const Search& search);
@@ -82,6 +89,11 @@ class CredentialChain {
   std::optional<Found> FromInstance(const Search& search);
   std::optional<Found> FromRole(const Search& search);
   FetchContext Context(const Search& search);
+
+  MonotonicClock clock_;
+  std::uint64_t ticket_ = 0;
+  MonotonicTime look_again_at_;             // the end of what the last Resolve() is good for
+  std::optional<std::int64_t> expires_at_;  // of what it found
 
   std::string providers_text_;  // what providers_ was parsed from
   std::vector<Provider> providers_;

@@ -120,6 +120,11 @@ std::optional<ChosenProfile> ProfileSource::Find(std::string_view credentials_fi
   return ChosenProfile{&chosen.keys, {}, chosen.region};
 }
 
+MonotonicTime ProfileSource::look_again_at() const {
+  const Files& files = files_.front();
+  return std::min(*files.credentials.looked_at, *files.config.looked_at) + kLookInterval;
+}
+
 ProfileSource::Files& ProfileSource::Open(std::string_view credentials_file) {
   const std::string_view config_file = EnvironmentVariable("AWS_CONFIG_FILE");
   if (credentials_file.empty())

@@ -35,6 +35,9 @@ class ProfileSource {
   // assumed. credential_process is never run: it counts for no keys.
   std::optional<ChosenProfile> Find(std::string_view credentials_file, std::string_view profile);
 
+  // When Find() will look at the files of the last call again. Only after it has returned.
+  MonotonicTime look_again_at() const;
+
  private:
   struct WatchedFile {
     std::string path;

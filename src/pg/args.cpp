@@ -36,7 +36,8 @@ std::string_view Utf8OfString(const JsonbValue& value) {
 }
 
 [[noreturn]] void RefuseExpiry(Interval* interval, const char* reason, const char* hint) {
-  const char* text = DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(interval)));
+  const char* text =
+      DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(interval)));
   ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                   errmsg("expires_in \"%s\" %s", text, reason), errhint("%s", hint)));
   pg_unreachable();
@@ -54,7 +55,8 @@ std::int64_t CheckedExpiry(Interval* interval) {
     RefuseExpiry(interval, "is out of range", "A presigned URL is good for 1 second to 7 days.");
   }
   if (micros % USECS_PER_SEC != 0) {
-    RefuseExpiry(interval, "has a fraction of a second", "Signature Version 4 counts in whole seconds.");
+    RefuseExpiry(interval, "has a fraction of a second",
+                 "Signature Version 4 counts in whole seconds.");
   }
   const auto seconds = static_cast<std::int64_t>(micros / USECS_PER_SEC);
   if (seconds > CurrentSettings().max_expires_in && !superuser()) {
@@ -100,16 +102,17 @@ std::string_view ToUtf8(const char* bytes, std::size_t size) {
 }
 
 OptionalText ArgReader::Text() {
-  const int n = Next();
-  if (fcinfo_->args[n].isnull) return std::nullopt;
-  const text* value = DatumGetTextPP(fcinfo_->args[n].value);
-  return ToUtf8(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+  const OptionalText text = Bytes();
+  if (!text) return std::nullopt;
+  return ToUtf8(text->data(), text->size());
 }
+
+OptionalText ArgReader::ServerText() { return Bytes(); }
 
 OptionalText ArgReader::Bytes() {
   const int n = Next();
   if (fcinfo_->args[n].isnull) return std::nullopt;
-  const bytea* value = DatumGetByteaPP(fcinfo_->args[n].value);
+  const auto* value = DatumGetByteaPP(fcinfo_->args[n].value);
   return std::string_view(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
 }
 

@@ -51,8 +51,8 @@ struct TextArgs {
   const std::string_view* end() const { return texts + count; }
 };
 
-// Reads a function's arguments from first to last. Texts are UTF-8, converted where the database has
-// another encoding (22021 where that can't be), and live in the call's memory.
+// Reads a function's arguments from first to last. Texts are UTF-8, converted where the database
+// has another encoding (22021 where that can't be), and live in the call's memory.
 class ArgReader {
  public:
   explicit ArgReader(FunctionCallInfo fcinfo) : fcinfo_(fcinfo) {}
@@ -68,8 +68,8 @@ class ArgReader {
   FieldArgs Fields(const char* name);
   // Null where the argument is.
   Jsonb* Json();
-  // Seconds: the argument, else neon_s3.expires_in; 22023 unless whole, and within 1 second, 7 days and
-  // (without superuser) neon_s3.max_expires_in.
+  // Seconds: the argument, else neon_s3.expires_in; 22023 unless whole, and within 1 second, 7 days
+  // and (without superuser) neon_s3.max_expires_in.
   std::int64_t ExpiresIn();
   // The argument, else the time of day. 22023 for infinity.
   TimestampTz SignedAt();
@@ -78,7 +78,9 @@ class ArgReader {
   TextArgs Texts(const char* name);
   // A JSON value as text. Nothing where it is null.
   OptionalText JsonText();
-  // A name in the server's encoding, for the catalogs. Null where the argument is.
+  // In the server's encoding, for the catalogs.
+  OptionalText ServerText();
+  // The same, ending in a NUL. Null where the argument is.
   const char* Name();
 
  private:

@@ -45,9 +45,8 @@ const PresignedUpload& BackendState::Remember(PresignedUpload upload) {
 
 const PresignedUpload* BackendState::Recall(std::string_view object_key) const {
   const auto found =
-      std::find_if(uploads_.rbegin(), uploads_.rend(), [&](const PresignedUpload& upload) {
-        return upload.object_key == object_key;
-      });
+      std::find_if(uploads_.rbegin(), uploads_.rend(),
+                   [&](const PresignedUpload& upload) { return upload.object_key == object_key; });
   return found == uploads_.rend() ? nullptr : &*found;
 }
 

@@ -17,7 +17,7 @@ bool BucketExists(std::string_view bucket, S3Client& s3);
 
 S3Request CreateBucketAt(const Target& target, std::string_view bucket);
 
-// All four of its switches, on or off.
-std::string PublicAccessBlockXml(bool block);
+// Its four switches, on or off; BlockPublicAcls may differ.
+std::string PublicAccessBlockXml(bool block, bool block_acls);
 
 }  // namespace neon_s3

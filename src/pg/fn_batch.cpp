@@ -2,6 +2,7 @@
 // keys.
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,25 +53,31 @@ void RaiseIfCommon(const S3Error& error) {
 
 struct Head {
   bool found = false;
-  ObjectInfo object;
+  std::optional<ObjectInfo> object;  // none: not found, or told in a way that nobody understands
   std::string error;
 };
 
 Head HeadOf(const S3Reply& reply) {
-  if (!reply.error) return {true, ParseObjectInfo(reply.response), {}};
-  if (reply.error->status() == 404) return {};
-  RaiseIfCommon(*reply.error);
-  return {false, {}, DescribeError(*reply.error)};
+  if (reply.error) {
+    if (reply.error->status() == 404) return {};
+    RaiseIfCommon(*reply.error);
+    return {false, {}, DescribeError(*reply.error)};
+  }
+  try {
+    return {true, ParseObjectInfo(reply.response), {}};
+  } catch (const Error& error) {
+    return {true, {}, DescribeError(error)};
+  }
 }
 
 void PutRow(FunctionCallInfo fcinfo, std::string_view key, const Head& head) {
   Row row;
   row.Text(key);
   row.Boolean(head.found);
-  row.BigIntOrNull(head.found ? head.object.size : -1);
-  row.TextOrNull(head.object.etag);
-  row.TextOrNull(head.object.content_type);
-  row.Time(head.object.last_modified);
+  row.BigIntOrNull(head.object ? head.object->size : -1);
+  row.TextOrNull(head.object ? std::string_view(head.object->etag) : std::string_view());
+  row.TextOrNull(head.object ? std::string_view(head.object->content_type) : std::string_view());
+  row.Time(head.object ? head.object->last_modified : std::nullopt);
   row.TextOrNull(head.error);
   row.Put(fcinfo);
 }

@@ -82,13 +82,12 @@ S3Request CreateBucketAt(const Target& target, std::string_view bucket) {
   return CreateBucket(bucket, target.region, is_aws);
 }
 
-std::string PublicAccessBlockXml(bool block) {
-  const char* value = block ? "true" : "false";
-  std::string json = "{";
-  for (const char* name : {"BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"}) {
-    json.append(json.size() > 1 ? "," : "").append("\"").append(name).append("\":").append(value);
-  }
-  return BucketConfigToXml(BucketConfig::kPublicAccessBlock, json + "}");
+std::string PublicAccessBlockXml(bool block, bool block_acls) {
+  const nlohmann::json switches = {{"BlockPublicAcls", block_acls},
+                                   {"IgnorePublicAcls", block},
+                                   {"BlockPublicPolicy", block},
+                                   {"RestrictPublicBuckets", block}};
+  return BucketConfigToXml(BucketConfig::kPublicAccessBlock, switches.dump());
 }
 
 }  // namespace neon_s3
@@ -158,7 +157,7 @@ NEON_S3_FUNCTION(neon_s3_put_public_access_block) {
   ArgReader args(fcinfo);
   const bool block = args.Boolean(true);
   return Send(Operation::kPutPublicAccessBlock, args, [&](std::string_view bucket) {
-    return PutBucketConfig(bucket, "publicAccessBlock", PublicAccessBlockXml(block));
+    return PutBucketConfig(bucket, "publicAccessBlock", PublicAccessBlockXml(block, block));
   });
 }
 

@@ -60,14 +60,15 @@ class Doctor {
     return ok;
   }
 
-  // `body()` gives the detail of a check that went well. Only being told to stop is raised.
+  // `body()` gives the detail of a check that went well; `hint` is for errors that come without one. Only
+  // being told to stop is raised.
   template <typename Body>
-  bool Try(const char* check, const Body& body) {
+  bool Try(const char* check, std::string_view hint, const Body& body) {
     try {
       return Add(check, true, body(), {});
     } catch (const Error& error) {
       if (error.code() == ErrorCode::kCancelled) throw;
-      return Add(check, false, DescribeError(error), error.hint());
+      return Add(check, false, DescribeError(error), error.hint().empty() ? hint : error.hint());
     }
   }
 
@@ -84,7 +85,7 @@ class Doctor {
   }
 
   bool CheckSettings() {
-    return Try("settings", [&] {
+    return Try("settings", "Set neon_s3.bucket, or the server's options.", [&] {
       const Target& target = call_.target();
       const std::string bucket(call_.bucket());
       const std::string endpoint(target.endpoint.empty() ? "Amazon S3" : target.endpoint);
@@ -93,7 +94,7 @@ class Doctor {
   }
 
   bool CheckCredentials() {
-    return Try("credentials", [&] {
+    return Try("credentials", "Set neon_s3.access_key_id and neon_s3.secret_access_key, or another provider of neon_s3.credential_providers.", [&] {
       const Validity found = FindCredentials(BackendState::Get(), call_.target(), 0, std::time(nullptr));
       return "from provider " + std::string(ProviderName(found.provider));
     });
@@ -102,7 +103,7 @@ class Doctor {
   // Whatever S3 answers shows that it can be reached, and what time it has.
   bool CheckConnection() {
     std::string date;
-    const bool is_reached = Try("connection", [&]() -> std::string {
+    const bool is_reached = Try("connection", "Check neon_s3.endpoint, and that this server may reach it.", [&]() -> std::string {
       S3Client& s3 = call_.Begin(MakeService(call_.target()), MakeLimits());
       try {
         const HttpResponse response = s3.Call(HeadBucket(call_.bucket()));
@@ -140,7 +141,7 @@ class Doctor {
   }
 
   bool CheckBucket() {
-    return Try("bucket", [&]() -> std::string {
+    return Try("bucket", "Check its name and region, and whether the credentials may use it; s3_setup_bucket makes a new one.", [&]() -> std::string {
       if (bucket_error_) throw *bucket_error_;
       return "exists";
     });
@@ -150,23 +151,23 @@ class Doctor {
     const std::string_view bucket = call_.bucket();
     constexpr std::string_view kBody = "written by s3_doctor";
     S3Client& s3 = call_.Begin(MakeService(call_.target()), MakeLimits());
-    const bool is_written = Try("write", [&] {
+    const bool is_written = Try("write", "Check what the policy of these credentials allows: s3:PutObject.", [&] {
       s3.Call(PutObject(bucket, probe_key_, kBody, {}, true));
       return "object " + probe_key_;
     });
     if (!is_written) return;
-    Try("read", [&]() -> std::string {
+    Try("read", "Check what the policy of these credentials allows: s3:GetObject.", [&]() -> std::string {
       if (s3.Call(GetObject(bucket, probe_key_)).body == kBody) return "the same bytes";
       throw Error(ErrorCode::kMalformedReply, "other bytes came back than were written");
     });
-    Try("delete", [&] {
+    Try("delete", "Check what the policy of these credentials allows: s3:DeleteObject. The probe is still there.", [&] {
       s3.Call(DeleteObject(bucket, probe_key_));
       return "object " + probe_key_;
     });
   }
 
   void CheckCors() {
-    Try("cors", [&]() -> std::string {
+    Try("cors", "Check the CORS rules: s3_get_bucket_cors.", [&]() -> std::string {
       S3Client& s3 = call_.Begin(MakeService(call_.target()), MakeLimits());
       const auto rules = GetConfig(call_.bucket(), "cors", s3);
       if (!rules) {

@@ -13,6 +13,7 @@ extern "C" {
 #include "libpq/libpq-fs.h"
 #include "miscadmin.h"
 #include "utils/fmgrprotos.h"
+#include "utils/snapmgr.h"
 }
 
 namespace neon_s3 {
@@ -25,8 +26,12 @@ constexpr std::size_t kPartsAtOnce = 4;
 
 // ---------------------------------------------------------------- large objects, in PostgreSQL's regime
 
+// With a snapshot of its own, so that a large object made by the same statement is there.
 int OpenLargeObject(Oid lo, int mode) {
-  return DatumGetInt32(DirectFunctionCall2(be_lo_open, ObjectIdGetDatum(lo), Int32GetDatum(mode)));
+  PushActiveSnapshot(GetTransactionSnapshot());
+  const int fd = DatumGetInt32(DirectFunctionCall2(be_lo_open, ObjectIdGetDatum(lo), Int32GetDatum(mode)));
+  PopActiveSnapshot();
+  return fd;
 }
 
 void CloseLargeObject(int fd) { DirectFunctionCall1(be_lo_close, Int32GetDatum(fd)); }
@@ -185,7 +190,7 @@ void PutInParts(S3Call& call, const PutArgs& args, int fd, const UploadPlan& pla
 // ---------------------------------------------------------------- down
 
 struct Download {
-  std::int64_t size = 0;
+  std::int64_t size = 0, part_size = kPartSize;
   std::string etag, version_id;
   std::size_t part_count = 0, submitted = 0, written = 0;
   std::map<std::size_t, HttpResponse> early;  // by part, until those before it are written
@@ -194,8 +199,8 @@ struct Download {
 S3Request GetPart(std::string_view bucket, std::string_view key, std::string_view version_id,
                   const Download& download, std::size_t part) {
   S3Request request = GetObject(bucket, key, version_id);
-  const std::int64_t start = static_cast<std::int64_t>(part) * kPartSize;
-  SetRange(start, std::min(kPartSize, download.size - start), &request);
+  const std::int64_t start = static_cast<std::int64_t>(part) * download.part_size;
+  SetRange(start, std::min(download.part_size, download.size - start), &request);
   SetIfMatch(download.etag, &request);  // all parts are of the same object
   return request;
 }
@@ -217,8 +222,8 @@ void Advance(Download* download, S3Client& s3, std::string_view bucket, std::str
 // The size that was asked for, whatever the server sent.
 std::string_view PartBody(const Download& download) {
   const auto& [part, response] = *download.early.begin();
-  const std::int64_t start = static_cast<std::int64_t>(part) * kPartSize;
-  const auto size = static_cast<std::size_t>(std::min(kPartSize, download.size - start));
+  const std::int64_t start = static_cast<std::int64_t>(part) * download.part_size;
+  const auto size = static_cast<std::size_t>(std::min(download.part_size, download.size - start));
   if (response.body.size() != size) {
     throw Error(ErrorCode::kMalformedReply, "malformed reply from the S3 server", "",
                 "It has another length than the range that was asked for.");
@@ -280,7 +285,8 @@ NEON_S3_FUNCTION(neon_s3_get_large_object) {
     download = &call.Keep(Download());
     download->size = object.size;
     download->etag = object.etag;
-    download->part_count = static_cast<std::size_t>((object.size + kPartSize - 1) / kPartSize);
+    download->part_size = std::min(kPartSize, static_cast<std::int64_t>(MakeLimits().max_response_size));
+    download->part_count = static_cast<std::size_t>((object.size + download->part_size - 1) / download->part_size);
   });
   SetBytesTotal(download->size);
   if (!lo) lo = DatumGetObjectId(DirectFunctionCall1(be_lo_create, ObjectIdGetDatum(InvalidOid)));

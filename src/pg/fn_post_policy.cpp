@@ -199,6 +199,7 @@ NEON_S3_FUNCTION(neon_s3_presign_post) {
     BackendState& state = BackendState::Get();
     state.post_policy()->Sign(json, state.presigner().sha256(), state.presigner().signing_keys(),
                               validity.credentials.secret_access_key);
+    CountPresigned(Operation::kPresignPost);
   });
 
   Datum values[] = {TextDatum(policy->url()), FieldsDatum(*policy)};

@@ -26,17 +26,18 @@ RequestArgs ReadRequest(ArgReader& args) {
   return request;
 }
 
-Datum UrlDatum(const SignedUrl& url) {
+Datum WarnedUrlDatum(const SignedUrl& url) {
   WarnIfClamped(url.validity);
-  return TextDatum(url.presigned.url);
+  return UrlDatum(url.presigned);
 }
 
 // s3_presign_get, _head and _delete; only the first has download_as.
-Datum PresignExisting(FunctionCallInfo fcinfo, std::string_view method, bool has_download_as) {
+Datum PresignExisting(FunctionCallInfo fcinfo, Operation operation, std::string_view method) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
   const OptionalText key = args.Text();
   const std::int64_t expires_in = args.ExpiresIn();
+  const bool has_download_as = operation == Operation::kPresignGet;
   const OptionalText download_as = has_download_as ? args.Text() : std::nullopt;
   const OptionalText version_id = args.Text();
   const RequestArgs request = ReadRequest(args);
@@ -50,9 +51,9 @@ Datum PresignExisting(FunctionCallInfo fcinfo, std::string_view method, bool has
       AddQueryParameter("response-content-disposition", AttachmentDisposition(*download_as), &query);
     }
     if (version_id) AddQueryParameter("versionId", *version_id, &query);
-    url = SignRequest(state, {method, key, &request.target, expires_in, request.signed_at});
+    url = SignRequest(state, {operation, method, key, &request.target, expires_in, request.signed_at});
   });
-  return UrlDatum(url);
+  return WarnedUrlDatum(url);
 }
 
 void AddPart(std::string_view upload_id, std::int32_t part_number, QueryParameters* query) {
@@ -66,7 +67,7 @@ void AddPart(std::string_view upload_id, std::int32_t part_number, QueryParamete
 }
 
 // s3_presign and s3_presign_explain. False where the result is NULL.
-bool PresignAny(FunctionCallInfo fcinfo, SignedUrl* url) {
+bool PresignAny(FunctionCallInfo fcinfo, Operation operation, SignedUrl* url) {
   if (PG_ARGISNULL(0)) return false;
   ArgReader args(fcinfo);
   const OptionalText method = args.Text();
@@ -81,7 +82,7 @@ bool PresignAny(FunctionCallInfo fcinfo, SignedUrl* url) {
     BackendState& state = BackendState::Get();
     const std::string_view upper_case = ParseMethod(*method);
     BeginRequest(state, request.query, request.headers);
-    *url = SignRequest(state, {upper_case, key, &request.target, expires_in, request.signed_at});
+    *url = SignRequest(state, {operation, upper_case, key, &request.target, expires_in, request.signed_at});
   });
   WarnIfClamped(url->validity);
   return true;
@@ -92,11 +93,11 @@ bool PresignAny(FunctionCallInfo fcinfo, SignedUrl* url) {
 
 using namespace neon_s3;
 
-NEON_S3_FUNCTION(neon_s3_presign_get) { return PresignExisting(fcinfo, "GET", true); }
+NEON_S3_FUNCTION(neon_s3_presign_get) { return PresignExisting(fcinfo, Operation::kPresignGet, "GET"); }
 
-NEON_S3_FUNCTION(neon_s3_presign_head) { return PresignExisting(fcinfo, "HEAD", false); }
+NEON_S3_FUNCTION(neon_s3_presign_head) { return PresignExisting(fcinfo, Operation::kPresignHead, "HEAD"); }
 
-NEON_S3_FUNCTION(neon_s3_presign_delete) { return PresignExisting(fcinfo, "DELETE", false); }
+NEON_S3_FUNCTION(neon_s3_presign_delete) { return PresignExisting(fcinfo, Operation::kPresignDelete, "DELETE"); }
 
 NEON_S3_FUNCTION(neon_s3_presign_put) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
@@ -117,9 +118,9 @@ NEON_S3_FUNCTION(neon_s3_presign_put) {
     for (const UploadHeaders::Header& header : UploadHeaders(constraints)) {
       AddSignedHeader(header.name, header.value, &state.presigner().headers());
     }
-    url = SignRequest(state, {"PUT", key, &request.target, expires_in, request.signed_at});
+    url = SignRequest(state, {Operation::kPresignPut, "PUT", key, &request.target, expires_in, request.signed_at});
   });
-  return UrlDatum(url);
+  return WarnedUrlDatum(url);
 }
 
 NEON_S3_FUNCTION(neon_s3_presign_upload_part) {
@@ -136,22 +137,22 @@ NEON_S3_FUNCTION(neon_s3_presign_upload_part) {
     BackendState& state = BackendState::Get();
     BeginRequest(state, request.query, request.headers);
     AddPart(*upload_id, part_number, &state.presigner().query());
-    url = SignRequest(state, {"PUT", key, &request.target, expires_in, request.signed_at});
+    url = SignRequest(state, {Operation::kPresignUploadPart, "PUT", key, &request.target, expires_in, request.signed_at});
   });
-  return UrlDatum(url);
+  return WarnedUrlDatum(url);
 }
 
 NEON_S3_FUNCTION(neon_s3_presign) {
   SignedUrl url;
-  if (!PresignAny(fcinfo, &url)) PG_RETURN_NULL();
-  return TextDatum(url.presigned.url);
+  if (!PresignAny(fcinfo, Operation::kPresign, &url)) PG_RETURN_NULL();
+  return UrlDatum(url.presigned);
 }
 
 NEON_S3_FUNCTION(neon_s3_presign_explain) {
   SignedUrl url;
-  if (!PresignAny(fcinfo, &url)) PG_RETURN_NULL();
+  if (!PresignAny(fcinfo, Operation::kPresignExplain, &url)) PG_RETURN_NULL();
   const PresignedUrl& presigned = url.presigned;
-  Datum values[] = {TextDatum(presigned.url), TextDatum(presigned.canonical_request),
+  Datum values[] = {UrlDatum(presigned), TextDatum(presigned.canonical_request),
                     TextDatum(presigned.string_to_sign), TextDatum(presigned.credential_scope),
                     TextDatum(presigned.signature)};
   bool nulls[lengthof(values)] = {};

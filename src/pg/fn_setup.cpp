@@ -87,8 +87,10 @@ void SetUp(S3Call& call, const TextArgs& origins, bool public_read, std::vector<
     Try("cors", steps, [&] { return Put(BucketConfig::kCors, "cors", bucket, CorsXml(origins), s3); });
   }
   Try("public_access_block", steps, [&] {
-    return Put(BucketConfig::kPublicAccessBlock, "publicAccessBlock", bucket, PublicAccessBlockXml(!public_read),
-               s3);
+    // To Ceph (16 at least) every upload is one with a public ACL.
+    const bool block_acls = !public_read && call.target().endpoint.empty();
+    return Put(BucketConfig::kPublicAccessBlock, "publicAccessBlock", bucket,
+               PublicAccessBlockXml(!public_read, block_acls), s3);
   });
   if (!public_read) return;
   Try("policy", steps, [&] {

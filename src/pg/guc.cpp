@@ -17,6 +17,11 @@ namespace neon_s3 {
 namespace {
 
 Settings settings;
+std::uint64_t generation = 1;
+
+void AssignTargetText(const char*, void*) { ++generation; }
+
+void AssignTargetEnum(int, void*) { ++generation; }
 
 // ---------------------------------------------------------------- what changed between versions
 
@@ -100,6 +105,7 @@ bool CheckSecretHook(char** newval, void** extra, GucSource source) {
 template <Secret& kSecret>
 void AssignSecretHook(const char*, void* extra) {
   kSecret.value = static_cast<const char*>(extra);
+  ++generation;
 }
 
 const char* ShowSecret() { return kMask; }
@@ -145,7 +151,10 @@ bool CheckRegion(char** newval, void** extra, GucSource source) {
   return true;
 }
 
-void AssignRegion(const char*, void* extra) { settings.region_is_set = *static_cast<bool*>(extra); }
+void AssignRegion(const char*, void* extra) {
+  settings.region_is_set = *static_cast<bool*>(extra);
+  ++generation;
+}
 
 bool CheckBucket(char** newval, void**, GucSource) {
   return CheckText(*newval, [](const char* value) { ValidateBucketName(value); });
@@ -170,7 +179,7 @@ constexpr config_enum_entry kAddressingStyles[] = {
 
 void DefineText(const char* name, const char* description, const char* more, char** variable,
                 const char* boot_value, GucStringCheckHook check, GucContext context = PGC_SUSET,
-                GucStringAssignHook assign = nullptr) {
+                GucStringAssignHook assign = AssignTargetText) {
   DefineCustomStringVariable(name, description, more,
                              /*valueAddr=*/variable,
                              /*bootValue=*/boot_value,
@@ -233,6 +242,8 @@ void DefineRequestSettings() {
 
 const Settings& CurrentSettings() { return settings; }
 
+std::uint64_t SettingsGeneration() { return generation; }
+
 Credentials StaticCredentials() {
   return {access_key_id.value, secret_access_key.value, session_token.value};
 }
@@ -263,7 +274,7 @@ void DefineSettings() {
                            /*context=*/PGC_SUSET,
                            /*flags=*/0,
                            /*check_hook=*/nullptr,
-                           /*assign_hook=*/nullptr,
+                           /*assign_hook=*/AssignTargetEnum,
                            /*show_hook=*/nullptr);
   DefineText("neon_s3.files_table", "Table of the files' metadata, looked up along the search_path.",
              nullptr, &settings.files_table, "s3_files", nullptr, PGC_USERSET);

@@ -1,6 +1,8 @@
 // The settings neon_s3.*, all of them.
 #pragma once
 
+#include <cstdint>
+
 #include "core/endpoint.h"
 #include "core/sigv4.h"
 
@@ -35,6 +37,10 @@ struct Settings {
 };
 
 const Settings& CurrentSettings();
+
+// Another number, never 0, once one of the settings has changed that say where, or with whose
+// credentials. (expires_in and max_expires_in do not.)
+std::uint64_t SettingsGeneration();
 
 // The static credentials; views are good until settings change. An empty key id or secret: none set.
 Credentials StaticCredentials();

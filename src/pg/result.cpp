@@ -41,11 +41,20 @@ Datum TextDatum(std::string_view utf8) {
   return CStringGetTextDatum(conversion.text);
 }
 
+Datum UrlDatum(const PresignedUrl& url) {
+  const Size size = VARHDRSZ + url.size();
+  auto* result = static_cast<text*>(palloc(size));
+  SET_VARSIZE(result, size);
+  url.CopyTo(VARDATA(result));
+  return PointerGetDatum(result);
+}
+
 Datum RowDatum(FunctionCallInfo fcinfo, Datum* values, bool* nulls) {
   TupleDesc desc;
   if (get_call_result_type(fcinfo, nullptr, &desc) != TYPEFUNC_COMPOSITE) {
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("function returning record called in context that cannot accept type record")));
+    ereport(ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+             errmsg("function returning record called in context that cannot accept type record")));
   }
   return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }

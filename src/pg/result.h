@@ -1,11 +1,12 @@
-// SQL results. PostgreSQL's regime: everything here may raise an ERROR. Texts come in UTF-8 and go out
-// in the server's encoding.
+// SQL results. PostgreSQL's regime: everything here may raise an ERROR. Texts come in UTF-8 and go
+// out in the server's encoding.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string_view>
 
+#include "core/presign.h"
 #include "pg/pg.h"
 
 extern "C" {
@@ -15,6 +16,8 @@ extern "C" {
 namespace neon_s3 {
 
 Datum TextDatum(std::string_view utf8);
+// Always ASCII, so the same in every encoding.
+Datum UrlDatum(const PresignedUrl& url);
 
 // A new one, version 4, as text in the current memory context.
 std::string_view RandomUuid();

@@ -38,10 +38,10 @@ Counters counters;
 MonotonicTime began_at;
 std::uintptr_t serial = 0;  // of the call begun last
 
+// Or the database: a large object.
 bool ChangesTheServer(Operation operation) {
   switch (operation) {
     case Operation::kGetObject:
-    case Operation::kGetLargeObject:
     case Operation::kHeadObject:
     case Operation::kObjectExists:
     case Operation::kHeadObjects:

@@ -1,6 +1,7 @@
 // Signing, as the SQL functions have it in common.
 #pragma once
 
+#include "pg/activity.h"
 #include "pg/args.h"
 #include "pg/backend_state.h"
 #include "pg/target.h"
@@ -10,10 +11,10 @@ namespace neon_s3 {
 // What the target's credentials allow. Plain data.
 struct Validity {
   Credentials credentials;
-  Provider provider;
   std::string_view region;  // the target's, or that of the credentials' profile
   std::int64_t expires_in;  // seconds; less than asked for where the credentials end before
   bool clamped;
+  Provider provider = Provider::kStatic;  // FindCredentials() tells it
 };
 
 // C++'s regime: the argument, else the default. kBadArgument where there is neither.
@@ -31,6 +32,7 @@ void WarnIfClamped(const Validity& validity);
 void BeginRequest(BackendState& state, const FieldArgs& query, const FieldArgs& headers);
 
 struct SigningArgs {
+  Operation operation;      // is counted
   std::string_view method;  // upper case
   OptionalText key;         // none: the bucket itself
   const Target* target;

@@ -1,7 +1,8 @@
-// Which bucket where, and with whose credentials: the settings neon_s3.*, or a named server's over them.
-// PostgreSQL's regime.
+// Which bucket where, and with whose credentials: the settings neon_s3.*, or a named server's over
+// them. PostgreSQL's regime.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "core/credentials.h"
@@ -10,8 +11,11 @@
 
 namespace neon_s3 {
 
-// Plain data, good for the call. Texts are empty where nothing is set.
+// Plain data, good until settings change or the transaction ends. Texts are empty where nothing is
+// set.
 struct Target {
+  // Those of the same revision differ in `bucket` at most; never 0.
+  std::uint64_t revision;
   OptionalText bucket;  // the argument; else default_bucket
   std::string_view default_bucket;
   std::string_view region;
@@ -29,8 +33,9 @@ struct Target {
   Credentials static_credentials;
 };
 
-// `server`: a name in the server's encoding, "" for none, null for neon_s3.server. 42704 where there is no
-// such server, 42501 without USAGE on it, 22023 where it is not one of neon_s3's.
+// `server`: a name in the server's encoding, "" for none, null for neon_s3.server. 42704 where
+// there is no such server, 42501 without USAGE on it, 22023 where it is not one of neon_s3's.
+Target ResolveTarget(const OptionalText& bucket, const OptionalText& server);
 Target ResolveTarget(const OptionalText& bucket, const char* server);
 
 // The arguments `bucket` and `server`, which follow one another in every function.

@@ -145,13 +145,13 @@ subtest "the guide's bucket policy" => sub {
   is((try('SELECT s3_delete_bucket_policy();'))[0]{state}, '00000', '... and again');
 };
 
+my @block = qw(BlockPublicAcls BlockPublicPolicy IgnorePublicAcls RestrictPublicBuckets);
 subtest 'public access block' => sub {
-  my @names = qw(BlockPublicAcls BlockPublicPolicy IgnorePublicAcls RestrictPublicBuckets);
   my $before = json_of('s3_get_public_access_block()');
   ok !grep({ $_ } values %{ $before // {} }), 'none yet' or diag explain $before;
   sql('s3_put_public_access_block(true)');
-  is_deeply json_of('s3_get_public_access_block()'), { map { $_ => JSON::PP::true() } @names }, 's3_get_public_access_block';
-  is_deeply boto3("print(json.dumps(s3.get_public_access_block(Bucket='$bucket')['PublicAccessBlockConfiguration']))"), { map { $_ => JSON::PP::true() } @names }, 'boto3 sees the same';
+  is_deeply json_of('s3_get_public_access_block()'), { map { $_ => JSON::PP::true() } @block }, 's3_get_public_access_block';
+  is_deeply boto3("print(json.dumps(s3.get_public_access_block(Bucket='$bucket')['PublicAccessBlockConfiguration']))"), { map { $_ => JSON::PP::true() } @block }, 'boto3 sees the same';
   refused((try('SELECT s3_put_bucket_policy(' . lit($guide_policy) . ');'))[0], '38000', 'the policy is refused', detail => qr/AccessDenied.*403/);
   sql('s3_put_public_access_block(false)');
   $before = json_of('s3_get_public_access_block()');
@@ -194,7 +194,7 @@ subtest 's3_setup_bucket' => sub {
   is_deeply [ grep { !$_->{done} } @{ $steps->("'$set_up', '{https://other.example}'") } ], [], 'set up anew';
   is preflight('https://other.example', 'PUT', $set_up), 'https://other.example', '... for another origin';
   is preflight('https://app.example.com', 'PUT', $set_up), 403, '... no longer for the first';
-  is anonymous($set_up), 403, '... and nobody else may read: public_read is false';
+  is_deeply json_of("s3_get_public_access_block('$set_up')"), { map { $_ => JSON::PP::true() } @block }, '... and public access is blocked: public_read is false';
   is sql("encode(s3_get_object('public.txt', bucket => '$set_up'), 'escape')"), 'hello', '... but what was there still is';
   refused($_, '22023', $_->{sql}) for try("SELECT * FROM s3_setup_bucket('a');", "SELECT * FROM s3_setup_bucket('a/b', public_read => true);");
   my $failed = $db->try("@{[s3_settings('', secret_access_key => 'wrong')]} SELECT bool_and(done) FROM s3_setup_bucket('$set_up');");

@@ -27,7 +27,11 @@ my $deletes = "SELECT * FROM s3_delete_objects('{a,b,c}');";
 my $put_large = "SELECT s3_put_object('k', convert_to(repeat('0123456789abcdef', 2000000), 'UTF8'));";
 
 my $said = '';
-my $usual;    # descriptors
+
+# Whatever is opened once is open now: connections that are kept, files of tables.
+$fault->plays();
+$session->run($_) for ($get, $put, $head, $list, $large, $copy, $complete, $heads, $deletes, $put_large) x 2;
+my $usual = $session->descriptors;
 
 # [ faults, statement, SQLSTATE(s), and: tries (how many, or [at least, at most]), detail, message, hint (patterns),
 #   within (seconds), set (settings), port, out ]
@@ -56,16 +60,16 @@ sub check {
     $expect{then}->(@tries) if $expect{then};
 
     $fault->plays();
-    $session->run("RESET neon_s3.$_; " . join ' ', grep { /neon_s3\.$_ / } $fault->settings) for sort keys %set;
-    $session->run('SET neon_s3.endpoint = ' . lit($fault->endpoint('http')) . ';') if $expect{port};
+    $session->run(join ' ', 'RESET ALL;', $fault->settings) if %set || $expect{port};
     is $session->run("SELECT encode(s3_get_object('k'), 'escape');")->{out}, 'hello', 'the session goes on';
     return if !$session->descriptors;
-    $usual //= $session->descriptors + 1;    # one connection that is kept, or another
-    cmp_ok $session->descriptors, '<=', $usual, 'no descriptor is left open';
+    cmp_ok $session->descriptors, '<=', $usual + 4, 'no descriptor is left open';
     is $session->threads, 1, 'no thread either';
   };
 }
 
+# Where a kept connection breaks before an answer, libcurl tries once more on a new one, by itself.
+my @three = (tries => [ 3, 4 ]);
 my %patient = (set => { request_timeout => '30s' }, within => 20);
 my $hello = '\x68656c6c6f';
 
@@ -84,23 +88,23 @@ check([], $get, '08001', set => { endpoint => 'http://no-such-host.invalid', all
 
 # ---------------------------------------------------------------- no answer, or half of one
 
-check(['hang'], $_, '08006', tries => [ 1, 3 ], within => 5) for $get, $put, $head, $list, $large, $copy, $deletes;
+check(['hang'], $_, '08006', tries => [ 1, 3 ], within => 5) for $get, $put, $head, $list, $large, $copy;
 check(['drip'], $get, '08006', within => 5);
 check(['drip'], $list, '08006', within => 5);
 check(['drip'], $large, '08006', within => 5);
 check(['drip_head'], $get, '08006', within => 5);
 check(['hang_body'], $get, '08006', within => 5);
 check(['hang_unread'], $put_large, '08006', within => 5);
-check(['reset'], $get, '08006', tries => 3, %patient);
-check(['close'], $head, '08006', tries => 3, %patient);
-check(['reset'], $get, '08006', tries => 1, set => { max_attempts => 1 });
+check(['reset'], $get, '08006', @three, %patient);
+check(['close'], $head, '08006', @three, %patient);
+check(['reset'], $get, '08006', tries => [ 1, 2 ], set => { max_attempts => 1 });
 check(['reset_body'], $get, '08006', tries => 3, %patient);
 check(['truncated'], $get, '08006', tries => 3, %patient);
 check(['truncated'], $list, '08006', tries => 3, %patient);
-check(['reset_sending'], $put_large, '08006', tries => 3, %patient);
+check(['reset_sending'], $put_large, '08006', @three, %patient);
 check([ 'reset_body', 'ok' ], $get, '00000', tries => 2, out => $hello, %patient);
 check([ 'truncated', 'reset', 'ok' ], $get, '00000', tries => 3, out => $hello, %patient);
-check([ 'truncated', 'ok' ], $large =~ s/SELECT (.*);/SELECT md5(lo_get($1)) = md5(repeat('0123456789abcdef', 187500));/r, '00000', out => 't', %patient);
+check([ 'truncated', 'ok' ], $large =~ s/;/ AS lo \\gset\nSELECT md5(lo_get(:lo)) = md5(repeat('0123456789abcdef', 187500));/r, '00000', out => 't', %patient);
 check([ 'reset', 'ok' ], $put, '00000', tries => 2, %patient);
 check(['stale'], $get, '00000', tries => 1) for 1 .. 2;
 check(['nonsense'], $get, '08P01', tries => [ 1, 3 ], %patient);
@@ -114,20 +118,23 @@ check([ 'retry_after:503:1', 'retry_after:503:1', 'ok' ], $get, '00000', tries =
 });
 check(['retry_after:503:3600'], $get, '58000 08006', tries => [ 1, 3 ], within => 5);
 check(['status:503'], $_, '58000', tries => 3, %patient, detail => qr/SlowDown.*503/) for $get, $put, $list, $copy;
-check(['status:500'], $deletes, '58000', tries => 3, %patient, detail => qr/InternalError.*500.*FAULT0123456789/);
+check(['status:500'], $list, '58000', tries => 3, %patient, detail => qr/InternalError.*500.*FAULT0123456789/);
+# What could not be deleted is told in its row: others may have been.
+check([$_], "SELECT count(*), bool_or(deleted), string_agg(DISTINCT code, ',') FROM s3_delete_objects('{a,b,c}');", '00000', tries => [ 1, 3 ], %patient,
+  out => "3\x1ff\x1f" . (/500/ ? 'InternalError' : /AccessDenied/ ? 'AccessDenied' : 'Failed'), set => { request_timeout => /500/ ? '30s' : '1s' })
+  for 'status:500', 'hang', 'status:403:AccessDenied', 'error200:AccessDenied';
 check(['status:503'], $get, '58000', tries => 1, set => { max_attempts => 1 });
 check(['status:503'], $get, '58000', tries => 5, set => { max_attempts => 5, request_timeout => '60s' }, within => 40);
 check(['status:503'], $get, '58000 08006', tries => [ 1, 3 ], within => 5);
 check(['status:429'], $get, '38000 58000', tries => 3, %patient, detail => qr/429/);
 check(['status:503'], $head, '58000', tries => 3, %patient, detail => qr/503/);
-check(['status:501'], $get, '38000 58000', tries => [ 1, 3 ], %patient, detail => qr/501/);
+check(['status:501'], $get, '0A000', tries => [ 1, 3 ], %patient, detail => qr/501/);
 check([ 'status:500', 'ok' ], $heads, '00000', tries => 6, %patient);
 check([ 'error200:InternalError', 'ok' ], $copy, '00000', tries => 2, %patient);
 check(['error200:InternalError'], $copy, '58000', tries => 3, %patient, detail => qr/InternalError/);
 check(['error200:AccessDenied'], $copy, '38000', tries => 1, detail => qr/AccessDenied/);
 check(['error200:InternalError'], $complete, '58000', tries => [ 1, 3 ], %patient, detail => qr/InternalError/);
 check(['late_error200:InvalidPart'], $complete, '38000', tries => 1, detail => qr/InvalidPart/);
-check(['error200:AccessDenied'], $deletes, '38000', tries => 1, detail => qr/AccessDenied/);
 check(['wrong_xml:empty'], $copy, '08P01', tries => [ 1, 3 ], %patient);
 
 # ---------------------------------------------------------------- S3 refuses
@@ -135,8 +142,9 @@ check(['wrong_xml:empty'], $copy, '08P01', tries => [ 1, 3 ], %patient);
 check(["status:400:$_"], $get, '28000', tries => 1, detail => qr/$_/, hint => qr/\w/) for qw(ExpiredToken InvalidToken);
 check(["status:403:$_"], $get, '28000', tries => 1, detail => qr/$_.*403/, hint => qr/\w/) for qw(InvalidAccessKeyId SignatureDoesNotMatch);
 check(['status:403:RequestTimeTooSkewed'], $put, '38000 28000', tries => [ 1, 2 ], detail => qr/RequestTimeTooSkewed/, hint => qr/clock/);
-check(['status:403:AccessDenied'], $_, '38000', tries => 1, detail => qr/AccessDenied.*403.*FAULT0123456789/) for $get, $put, $list, $deletes, $copy;
-check(['status:403'], $head, '38000', tries => 1, detail => qr/403/);
+check(['status:403:AccessDenied'], $_, '38000', tries => 1, detail => qr/AccessDenied.*403.*FAULT0123456789/) for $get, $put, $list, $copy;
+# The reply to a HEAD has no body: a GET may ask for the reason.
+check(['status:403'], $head, '38000', tries => [ 1, 2 ], detail => qr/403/);
 check(['status:404:NoSuchBucket'], $list, 'P0002', tries => 1);
 check(['status:409:OperationAborted'], $put, '38000', tries => [ 1, 3 ], %patient, detail => qr/OperationAborted.*409/);
 check(["status:418:I'm a teapot <b>"], $get, '38000', tries => 1, detail => qr/418/);
@@ -147,15 +155,18 @@ check(['early:403:AccessDenied:reset'], $put_large, '38000 08006', tries => [ 1,
 
 # ---------------------------------------------------------------- another region, or another host
 
+my $buckets = 0;    # the region of a bucket is remembered
+sub another { return (set => { bucket => 'bucket-' . ++$buckets, request_timeout => '10s' }) }
+
 for my $fault_name ('region:eu-west-1', 'region:eu-west-1:301:body', 'region:eu-west-1:307', 'region:eu-west-1:307:body', 'region:eu-west-1:400:body') {
   my @regions = (then => sub { is_deeply [ map { $_->{region} } @_ ], [qw(us-east-1 eu-west-1)], 'signed anew for the other region' });
-  check([$fault_name], $get, '00000', tries => 2, out => $hello, @regions);
-  check([$fault_name], $put, '00000', tries => 2, @regions);
+  check([$fault_name], $get, '00000', tries => 2, out => $hello, @regions, another());
+  check([$fault_name], $put, '00000', tries => 2, @regions, another());
 }
-check(['region:eu-west-1'], $head, '00000', tries => 2);
-check(['region:eu-west-1'], $list, '00000', tries => 2);
-check(['region:eu-west-1'], $deletes, '00000', tries => 2);
-check(['regions'], $get, '38000', tries => 2, detail => qr/301/, hint => qr/region/);
+check(['region:eu-west-1'], $head, '00000', tries => 2, another());
+check(['region:eu-west-1'], $list, '00000', tries => 2, another());
+check(['region:eu-west-1'], $deletes, '00000', tries => 2, another());
+check(['regions'], $get, '38000', tries => 2, another(), detail => qr/301/, hint => qr/region/);
 check(["redirect:$_"], $get, '38000', tries => 1, detail => qr/$_/) for 301, 302, 307, 308;
 check(['redirect'], $put, '38000', tries => 1);
 
@@ -169,7 +180,7 @@ check(['huge_length'], $get, '54000', %patient);
 check(['ok'], "SELECT s3_get_object('size-2000000');", '54000', set => { max_response_size => '1MB' }, tries => 1);
 check(['ok'], "SELECT length(s3_get_object('size-1000000'));", '00000', set => { max_response_size => '1MB' }, tries => 1, out => 1000000);
 check(['ok'], "SELECT length(s3_get_object('size-2000000', range_start => 5, range_length => 10));", '00000', set => { max_response_size => '1MB' }, tries => 1, out => 10);
-check(['ok'], "SELECT length(lo_get(s3_get_large_object('size-2000000')));", '00000', set => { max_response_size => '1MB' }, out => 2000000);
+check(['ok'], "SELECT s3_get_large_object('size-2000000') AS lo \\gset\nSELECT length(lo_get(:lo));", '00000', set => { max_response_size => '1MB' }, out => 2000000);
 check(['deep'], $list, '08P01 54000', %patient);
 check(["wrong_xml:$_"], $list, '08P01', tries => [ 1, 3 ], %patient) for qw(garbage html empty unclosed another utf8 surrogate nul size time);
 check(['wrong_xml:entity'], $list, '08P01 00000', tries => [ 1, 3 ], %patient, then => sub {
@@ -213,7 +224,7 @@ subtest 'what was sent' => sub {
 };
 
 unlike $said, qr/CANARY|X-Amz-Signature|Signature=[0-9a-f]|AWS4-HMAC/, 'no secret was told';
-my @bad = grep { !/\AERROR:  \w{5}: [^A-Z].*[^.]\z/ } $said =~ /^(ERROR:.*)$/mg;
+my @bad = grep { !/\AERROR:  \w{5}: (S3 |[^A-Z]).*[^.]\z/ } $said =~ /^(ERROR:.*)$/mg;
 is_deeply \@bad, [], "messages are in lower case, without a full stop";
 unlike $said, qr/XX000/, 'no internal error';
 

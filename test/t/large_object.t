@@ -107,7 +107,7 @@ SKIP: {
   }
   is $results[$_]{out}, 't', $results[$_]{sql} for -5, -4;
   refused($_, '42501', "somebody else's: $_->{sql}") for @results[ -2, -1 ];
-  is sql("encode(lo_get($lo), 'hex')"), sql("encode(lo_get(make_lo(10)), 'hex')"), 'it is as it was';
+  is sql("encode(lo_get($lo), 'hex')"), sql("encode(substr(sha256('1'), 1, 10), 'hex')"), 'it is as it was';
   is sql("s3_object_exists('x')"), 'f', 'nothing was written';
 };
 

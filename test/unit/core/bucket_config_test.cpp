@@ -101,8 +101,8 @@ TEST(BucketConfig, KnowsThePublicAccessBlock) {
   // As Ceph writes it.
   EXPECT_EQ(BucketConfigToJson(
                 BucketConfig::kPublicAccessBlock,
-                "<PublicAccessBlockConfiguration><BlockPublicAcls>True</BlockPublicAcls>"
-                "<IgnorePublicAcls>False</IgnorePublicAcls></PublicAccessBlockConfiguration>"),
+                "<BlockPublicAccessBlockConfiguration><BlockPublicAcls>True</BlockPublicAcls>"
+                "<IgnorePublicAcls>False</IgnorePublicAcls></BlockPublicAccessBlockConfiguration>"),
             R"({"BlockPublicAcls":true,"IgnorePublicAcls":false})");
 }
 
@@ -177,8 +177,8 @@ TEST(BucketConfig, RefusesXmlThatIsNone) {
   const auto code = [](BucketConfig config, const std::string& xml) {
     return ErrorOf([&] { BucketConfigToJson(config, xml); }).code();
   };
-  for (const char* xml :
-       {"", "{}", "<CORSConfiguration>", "<Error/>", "<LifecycleConfiguration/>"}) {
+  for (const char* xml : {"", "{}", "<CORSConfiguration>", "<Error/>", "<LifecycleConfiguration/>",
+                          "<BlockPublicAccessBlockConfiguration/>"}) {
     EXPECT_EQ(code(BucketConfig::kCors, xml), ErrorCode::kMalformedReply) << xml;
   }
   for (const char* value : {"", "x", "1x", " 1", "99999999999999999999"}) {

@@ -15,7 +15,8 @@ struct SortedUrl {
   std::vector<std::pair<std::string, std::string>> query;
 };
 
-// Host in lower case, without the default port; the path's bytes as they are; parameters in any order.
+// Host in lower case, without the default port; the path's bytes as they are; parameters in any
+// order.
 SortedUrl Canonical(const std::string& url) {
   SortedUrl sorted{url.substr(0, url.find('?')), test::DecodeQuery(url)};
   const std::string default_port = url.compare(0, 5, "https") == 0 ? ":443/" : ":80/";
@@ -64,7 +65,7 @@ TEST(Presign, GivesTheUrlsOfTheVectors) {
     if (!IsS3(vector)) continue;
     SCOPED_TRACE(vector["name"]);
     const SortedUrl expected = Canonical(vector["expected_url"]);
-    const SortedUrl got = Canonical(std::string(PresignVector(vector, presigner).url));
+    const SortedUrl got = Canonical(PresignVector(vector, presigner).url());
     EXPECT_EQ(got.before_query, expected.before_query);
     EXPECT_EQ(got.query, expected.query);
     ++compared;
@@ -94,7 +95,7 @@ class PresignExample : public ::testing::Test {
 // https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 TEST_F(PresignExample, IsTheOneOfAwsDocumentationByteForByte) {
   const PresignedUrl signed_url = Sign();
-  EXPECT_EQ(signed_url.url,
+  EXPECT_EQ(signed_url.url(),
             "https://examplebucket.s3.amazonaws.com/test.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256"
             "&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request"
             "&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host"
@@ -118,7 +119,7 @@ TEST_F(PresignExample, HasBotocoresOrderOfParameters) {
   presigner_.query().Add("a b", "1");
   presigner_.query().Add("Z", "2");
   std::vector<std::string> names;
-  for (const auto& pair : test::DecodeQuery(std::string(Sign().url))) names.push_back(pair.first);
+  for (const auto& pair : test::DecodeQuery(Sign().url())) names.push_back(pair.first);
   EXPECT_EQ(names, (std::vector<std::string>{"Z", "a b", "versionId", "X-Amz-Algorithm",
                                              "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires",
                                              "X-Amz-SignedHeaders", "X-Amz-Security-Token",
@@ -126,12 +127,66 @@ TEST_F(PresignExample, HasBotocoresOrderOfParameters) {
 }
 
 TEST_F(PresignExample, AddressesTheBucketWithoutAKey) {
-  EXPECT_EQ(Sign(std::nullopt).url.substr(0, 40), "https://examplebucket.s3.amazonaws.com/?");
+  EXPECT_EQ(Sign(std::nullopt).url().substr(0, 40), "https://examplebucket.s3.amazonaws.com/?");
   address_ = {"http", "localhost:9000", "/base/bucket"};
-  EXPECT_EQ(Sign(std::nullopt).url.substr(0, 35), "http://localhost:9000/base/bucket?X");
+  EXPECT_EQ(Sign(std::nullopt).url().substr(0, 35), "http://localhost:9000/base/bucket?X");
   address_ = {"http", "bucket.localhost:9000", "/base/"};
-  EXPECT_EQ(Sign(std::nullopt).url.substr(0, 36), "http://bucket.localhost:9000/base/?X");
-  EXPECT_EQ(Sign("key").url.substr(0, 39), "http://bucket.localhost:9000/base/key?X");
+  EXPECT_EQ(Sign(std::nullopt).url().substr(0, 36), "http://bucket.localhost:9000/base/?X");
+  EXPECT_EQ(Sign("key").url().substr(0, 39), "http://bucket.localhost:9000/base/key?X");
+}
+
+// What is built once must not show: every URL is that of a presigner that has signed nothing yet.
+TEST(Presigner, SignsInAnyOrderAsIfForTheFirstTime) {
+  const Address addresses[] = {{"https", "a.example.com", ""},
+                               {"http", "b.example.com", "/base/b"}};
+  const Credentials credentials[] = {
+      {"ID", "secret", ""}, {"ID", "other", ""}, {"ID", "other", "token"}};
+  const char* types[] = {"", "image/png", "text/plain"};
+  Presigner kept;
+  std::uint32_t random = 1;
+  const auto choose = [&random](std::uint32_t count) {
+    random = random * 1664525u + 1013904223u;
+    return (random >> 16) % count;
+  };
+  for (int i = 0; i < 5000; ++i) {
+    const std::uint32_t signer = choose(2) * 3 + choose(3);
+    const char* const type = types[choose(3)];
+    const bool has_version = choose(2) != 0;
+    PresignRequest request;
+    request.method = choose(2) ? "GET" : "PUT";
+    request.address = &addresses[signer / 3];
+    request.region = "r";
+    request.key = std::string_view("a\xc3\xa4/b c.txt").substr(0, 1 + choose(11));
+    request.expires_in = 1 + choose(2);
+    request.signed_at =
+        1369353599 + choose(2);  // the last second of one day, the first of the next
+    const auto sign = [&](Presigner& presigner, std::uint64_t number) {
+      request.signer = number;
+      presigner.Begin();
+      if (*type != '\0') AddSignedHeader("Content-Type", type, &presigner.headers());
+      if (has_version) AddQueryParameter("versionId", "v", &presigner.query());
+      const PresignedUrl url = presigner.Presign(request, credentials[signer % 3]);
+      return url.url() + "|" + std::string(url.canonical_request) + "|" +
+             std::string(url.string_to_sign) + "|" + std::string(url.credential_scope);
+    };
+    Presigner fresh;
+    // Some callers have numbers for their signers, and some have none.
+    ASSERT_EQ(sign(kept, choose(2) ? signer + 1 : 0), sign(fresh, 0)) << i;
+  }
+}
+
+TEST(Presigner, KeepsNoMoreThanAFewKinds) {
+  const Address address{"https", "a.example.com", ""};
+  Presigner kept;
+  PresignRequest request{"GET", &address, "r", "k", 1, 1369353600, 0};
+  for (request.expires_in = 1; request.expires_in < 100; ++request.expires_in) {
+    kept.Begin();
+    const std::string url = kept.Presign(request, {"ID", "secret", ""}).url();
+    EXPECT_NE(url.find("X-Amz-Expires=" + std::to_string(request.expires_in) + "&"),
+              std::string::npos);
+    Presigner fresh;
+    EXPECT_EQ(url, fresh.Presign(request, {"ID", "secret", ""}).url());
+  }
 }
 
 TEST(ParseMethod, KnowsFiveInAnyCase) {

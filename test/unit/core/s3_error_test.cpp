@@ -208,6 +208,8 @@ TEST(S3Error, HasCodeStatusAndRequestIdAsDetail) {
             "Code NoSuchKey, HTTP status 404, RequestId tx0001");
   EXPECT_EQ(MakeS3Error(get, Reply(500, "", {{"X-Amz-Request-Id", "tx2"}})).detail(),
             "HTTP status 500, RequestId tx2");
+  EXPECT_EQ(MakeS3Error(get, Reply(500, "", {{"Date", "Sat, 31 Jan 2026 12:00:00 GMT"}})).date(),
+            "Sat, 31 Jan 2026 12:00:00 GMT");
   EXPECT_EQ(Of(get, 500, "<html>CANARY</html>").detail(), "HTTP status 500");
 }
 

@@ -58,10 +58,9 @@ TEST(S3Request, OfMultipartUploadsIsAsAmazonHasIt) {
   EXPECT_EQ(Line(AbortMultipartUpload("files", "a", "u")), "DELETE /files/a?uploadId=u");
   EXPECT_EQ(Line(ListParts("files", "a", "u", 0)), "GET /files/a?uploadId=u");
   EXPECT_EQ(Line(ListParts("files", "a", "u", 7)), "GET /files/a?part-number-marker=7&uploadId=u");
-  EXPECT_EQ(Line(ListMultipartUploads("files", "", "", "")),
-            "GET /files?encoding-type=url&uploads=");
+  EXPECT_EQ(Line(ListMultipartUploads("files", "", "", "")), "GET /files?uploads=");
   EXPECT_EQ(Line(ListMultipartUploads("files", "p/", "k", "u")),
-            "GET /files?encoding-type=url&key-marker=k&prefix=p%2F&upload-id-marker=u&uploads=");
+            "GET /files?key-marker=k&prefix=p%2F&upload-id-marker=u&uploads=");
   const S3Request complete = CompleteMultipartUpload("files", "a", "u", {{1, "x"}, {3, "\"y\""}});
   EXPECT_EQ(Line(complete), "POST /files/a?uploadId=u content-type: application/xml");
   EXPECT_EQ(complete.body(), "<CompleteMultipartUpload" + std::string(kXmlns) +
@@ -96,6 +95,12 @@ TEST(S3Request, OfBucketsIsAsAmazonHasIt) {
       CreateBucket("files", "eu-central-1", true).body(),
       "<CreateBucketConfiguration" + std::string(kXmlns) +
           "><LocationConstraint>eu-central-1</LocationConstraint></CreateBucketConfiguration>");
+}
+
+TEST(S3Request, OfPreflightsIsAsBrowsersHaveIt) {
+  EXPECT_EQ(Line(PreflightObject("files", "a", "https://app.example.com", "PUT")),
+            "OPTIONS /files/a origin: https://app.example.com access-control-request-method: PUT");
+  EXPECT_THROW(PreflightObject("files", "a", "x\r\ny: z", "PUT"), Error);
 }
 
 TEST(S3Request, OfConfigurationsIsAsAmazonHasIt) {

@@ -100,6 +100,11 @@ TEST(WrittenObject, IsReadFromHeadersOrBody) {
     EXPECT_EQ(written.etag, "e-1");
     EXPECT_EQ(written.version_id, "v");
   }
+  EXPECT_EQ(ParseWrittenDocument(Reply(200, {},
+                                       "<CompleteMultipartUploadResult><ETag/>"
+                                       "</CompleteMultipartUploadResult>"))
+                .etag,
+            "");
   for (const char* body :
        {"", "<CopyObjectResult/>", "<Error><Code>SlowDown</Code></Error>", "<html/>"}) {
     EXPECT_EQ(ErrorOf([&] { ParseWrittenDocument(Reply(200, {}, body)); }).code(),

@@ -84,6 +84,55 @@ TEST_F(CredentialChainTest, LocalProvidersAllocateNothing) {
   expect("STATIC");
 }
 
+TEST_F(CredentialChainTest, StillFindsTheSameUntilItsProvidersLookAgain) {
+  const std::string file =
+      directory_.Write("creds",
+                       "[default]\naws_access_key_id=FILE\naws_secret_access_key=s\n"
+                       "aws_expiration=2026-01-31T13:00:00Z\n");
+  request_.credentials_file = file;
+  request_.static_credentials = {"STATIC", "s", ""};
+  Resolve("environment, static, profile");
+  std::uint64_t ticket = chain_.ticket();
+  Pass(1h);
+  EXPECT_TRUE(chain_.StillFinds(ticket, kNow + 3600));
+
+  Resolve("profile, static");
+  EXPECT_FALSE(chain_.StillFinds(ticket, kNow));
+  ticket = chain_.ticket();
+  EXPECT_TRUE(chain_.StillFinds(ticket, kNow + 3599));
+  EXPECT_FALSE(chain_.StillFinds(ticket, kNow + 3600));
+  Pass(999ms);
+  EXPECT_TRUE(chain_.StillFinds(ticket, kNow));
+  Pass(1ms);
+  EXPECT_FALSE(chain_.StillFinds(ticket, kNow));
+
+  // The file was looked at then, not when the chain was asked again.
+  Resolve("profile");
+  Pass(600ms);
+  Resolve("profile");
+  Pass(400ms);
+  EXPECT_FALSE(chain_.StillFinds(chain_.ticket(), kNow));
+}
+
+// What a file may come to say goes before what was found.
+TEST_F(CredentialChainTest, LooksAgainAtWhatHadNothing) {
+  request_.static_credentials = {"STATIC", "s", ""};
+  EXPECT_EQ(Show("profile, static"), "STATIC/static");
+  EXPECT_TRUE(chain_.StillFinds(chain_.ticket(), kNow));
+  Pass(1s);
+  EXPECT_FALSE(chain_.StillFinds(chain_.ticket(), kNow));
+}
+
+TEST_F(CredentialChainTest, LooksAgainAtTheNetworksAnswersEverySecond) {
+  UseContainer();
+  server_.Handle([&](const ServedRequest&) { return ServedReply::Of(200, Document("CONTAINER")); });
+  EXPECT_EQ(Show("container"), "CONTAINER/container");
+  Pass(999ms);
+  EXPECT_TRUE(chain_.StillFinds(chain_.ticket(), kNow));
+  Pass(1ms);
+  EXPECT_FALSE(chain_.StillFinds(chain_.ticket(), kNow));
+}
+
 TEST_F(CredentialChainTest, FindsNothingWhereNothingIsSetUp) {
   environment_.Set("AWS_EC2_METADATA_DISABLED", "TRUE");
   EXPECT_EQ(Show("static, environment, web_identity, container, instance, assume_role"), "nothing");
