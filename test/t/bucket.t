@@ -194,7 +194,8 @@ subtest 's3_setup_bucket' => sub {
   is_deeply [ grep { !$_->{done} } @{ $steps->("'$set_up', '{https://other.example}'") } ], [], 'set up anew';
   is preflight('https://other.example', 'PUT', $set_up), 'https://other.example', '... for another origin';
   is preflight('https://app.example.com', 'PUT', $set_up), 403, '... no longer for the first';
-  is_deeply json_of("s3_get_public_access_block('$set_up')"), { map { $_ => JSON::PP::true() } @block }, '... and public access is blocked: public_read is false';
+  is_deeply json_of("s3_get_public_access_block('$set_up')"), { (map { $_ => JSON::PP::true() } @block), BlockPublicAcls => JSON::PP::false() },
+    '... and public access is blocked: public_read is false';
   is sql("encode(s3_get_object('public.txt', bucket => '$set_up'), 'escape')"), 'hello', '... but what was there still is';
   refused($_, '22023', $_->{sql}) for try("SELECT * FROM s3_setup_bucket('a');", "SELECT * FROM s3_setup_bucket('a/b', public_read => true);");
   my $failed = $db->try("@{[s3_settings('', secret_access_key => 'wrong')]} SELECT bool_and(done) FROM s3_setup_bucket('$set_up');");
