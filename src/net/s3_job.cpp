@@ -50,7 +50,8 @@ S3Error WithAttempts(const S3Error& error, int attempts) {
   if (EndsWith(detail, ".")) detail.pop_back();
   if (!detail.empty()) detail.append(", ");
   detail.append(std::to_string(attempts)).append(" attempts");
-  return S3Error(error.code(), error.status(), error.s3_code(), error.what(), error.hint(), detail, error.date());
+  return S3Error(error.code(), error.status(), error.s3_code(), error.what(), error.hint(), detail,
+                 error.date());
 }
 
 }  // namespace neon_s3

@@ -8,41 +8,15 @@
 
 #include "core/error.h"
 #include "core/object_key.h"
+#include "pg/in_order.h"
 #include "pg/result.h"
 #include "pg/s3_call.h"
 
 namespace neon_s3 {
 namespace {
 
-// How far requests run ahead of the first one whose reply is missing: that much is kept in memory.
+// How far requests run ahead of the first one whose reply is missing.
 constexpr std::size_t kWindow = 256;
-
-// The replies to requests that are numbered from 0, in their order.
-template <typename Outcome>
-class InOrder {
- public:
-  // `submit(id)` sends a request, `outcome_of(reply)` makes what is kept of its reply. On return,
-  // which takes at least one request more than there were Pop()s, Front() is there.
-  template <typename Submit, typename OutcomeOf>
-  void Advance(std::size_t request_count, S3Client& s3, const Submit& submit,
-               const OutcomeOf& outcome_of) {
-    while (early_.empty() || early_.begin()->first != next_) {
-      for (; submitted_ < request_count && submitted_ < next_ + kWindow; ++submitted_)
-        submit(submitted_);
-      const S3Reply reply = s3.Next();
-      early_.emplace(reply.id, outcome_of(reply));
-    }
-  }
-  const Outcome& Front() const { return early_.begin()->second; }
-  void Pop() {
-    early_.erase(early_.begin());
-    ++next_;
-  }
-
- private:
-  std::map<std::size_t, Outcome> early_;
-  std::size_t next_ = 0, submitted_ = 0;
-};
 
 // What concerns one key is told in its row; what concerns them all is raised.
 void RaiseIfCommon(const S3Error& error) {
@@ -184,7 +158,7 @@ NEON_S3_FUNCTION(neon_s3_head_objects) {
       const auto submit = [&](std::size_t id) {
         s3.Submit(id, HeadObject(call.bucket(), keys.texts[id]));
       };
-      heads->Advance(keys.count, s3, submit, HeadOf);
+      heads->Advance(keys.count, kWindow, s3, submit, HeadOf);
     });
     memory.Enter();
     PutRow(fcinfo, keys.texts[i], heads->Front());
@@ -219,7 +193,7 @@ NEON_S3_FUNCTION(neon_s3_delete_objects) {
       const auto outcome_of = [&](const S3Reply& reply) {
         return DeletedOf(reply, keys, batch->spans[reply.id]);
       };
-      batch->replies.Advance(batch->spans.size(), s3, submit, outcome_of);
+      batch->replies.Advance(batch->spans.size(), kWindow, s3, submit, outcome_of);
     });
     memory.Enter();
     const std::vector<DeletedObject>& deleted = batch->replies.Front();

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/object_key.h"
+#include "pg/in_order.h"
 #include "pg/result.h"
 #include "pg/s3_call.h"
 
@@ -198,45 +199,33 @@ void PutInParts(S3Call& call, const PutArgs& args, int fd, const UploadPlan& pla
 
 struct Download {
   std::int64_t size = 0, part_size = kPartSize;
-  std::string etag, version_id;
-  std::size_t part_count = 0, submitted = 0, written = 0;
-  std::map<std::size_t, HttpResponse> early;  // by part, until those before it are written
+  std::string etag;
+  std::size_t part_count = 0;
+  InOrder<HttpResponse> parts;
 };
+
+std::int64_t SizeOfPart(const Download& download, std::size_t part) {
+  const std::int64_t start = static_cast<std::int64_t>(part) * download.part_size;
+  return std::min(download.part_size, download.size - start);
+}
 
 S3Request GetPart(std::string_view bucket, std::string_view key, std::string_view version_id,
                   const Download& download, std::size_t part) {
   S3Request request = GetObject(bucket, key, version_id);
-  const std::int64_t start = static_cast<std::int64_t>(part) * download.part_size;
-  SetRange(start, std::min(download.part_size, download.size - start), &request);
+  SetRange(static_cast<std::int64_t>(part) * download.part_size, SizeOfPart(download, part),
+           &request);
   SetIfMatch(download.etag, &request);  // all parts are of the same object
   return request;
 }
 
-// On return the part that is to be written next is there.
-void Advance(Download* download, S3Client& s3, std::string_view bucket, std::string_view key,
-             std::string_view version_id) {
-  while (download->early.empty() || download->early.begin()->first != download->written) {
-    for (; download->submitted < std::min(download->part_count, download->written + kPartsAtOnce);
-         ++download->submitted) {
-      s3.Submit(download->submitted,
-                GetPart(bucket, key, version_id, *download, download->submitted));
-    }
-    S3Reply reply = s3.Next();
-    if (reply.error) throw *reply.error;
-    download->early.emplace(reply.id, std::move(reply.response));
-  }
-}
-
-// The size that was asked for, whatever the server sent.
-std::string_view PartBody(const Download& download) {
-  const auto& [part, response] = *download.early.begin();
-  const std::int64_t start = static_cast<std::int64_t>(part) * download.part_size;
-  const auto size = static_cast<std::size_t>(std::min(download.part_size, download.size - start));
-  if (response.body.size() != size) {
+// Of the size that was asked for, whatever the server sent.
+HttpResponse PartOf(S3Reply reply, const Download& download) {
+  if (reply.error) throw *reply.error;
+  if (reply.response.body.size() != static_cast<std::size_t>(SizeOfPart(download, reply.id))) {
     throw Error(ErrorCode::kMalformedReply, "malformed reply from the S3 server", "",
                 "It has another length than the range that was asked for.");
   }
-  return response.body;
+  return std::move(reply.response);
 }
 
 }  // namespace
@@ -302,16 +291,17 @@ NEON_S3_FUNCTION(neon_s3_get_large_object) {
   if (!lo) lo = DatumGetObjectId(DirectFunctionCall1(be_lo_create, ObjectIdGetDatum(InvalidOid)));
   const int fd = OpenLargeObject(*lo, INV_WRITE);
   DirectFunctionCall2(be_lo_truncate64, Int32GetDatum(fd), Int64GetDatum(0));
-  for (; download->written < download->part_count; ++download->written) {
-    SetItems(static_cast<std::int64_t>(download->written),
-             static_cast<std::int64_t>(download->part_count));
-    std::string_view body;
+  for (std::size_t part = 0; part < download->part_count; ++part) {
+    SetItems(static_cast<std::int64_t>(part), static_cast<std::int64_t>(download->part_count));
     call.Run([&](S3Client& s3) {
-      Advance(download, s3, call.bucket(), *key, version);
-      body = PartBody(*download);
+      const auto submit = [&](std::size_t id) {
+        s3.Submit(id, GetPart(call.bucket(), *key, version, *download, id));
+      };
+      const auto part_of = [&](S3Reply reply) { return PartOf(std::move(reply), *download); };
+      download->parts.Advance(download->part_count, kPartsAtOnce, s3, submit, part_of);
     });
-    WriteFully(fd, body);
-    download->early.erase(download->early.begin());
+    WriteFully(fd, download->parts.Front().body);
+    download->parts.Pop();
   }
   CloseLargeObject(fd);
   call.Finish();

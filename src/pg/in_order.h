@@ -1,0 +1,42 @@
+// The replies to several requests at once, in the order of the requests. C++'s regime, but for
+// Front() and Pop().
+#pragma once
+
+#include <cstddef>
+#include <map>
+
+#include "net/s3_client.h"
+
+namespace neon_s3 {
+
+// Requests are numbered from 0. Copied only while nothing is under way.
+template <typename Outcome>
+class InOrder {
+ public:
+  // `submit(id)` sends a request, `outcome_of(reply)` makes what is kept of its reply. Requests run
+  // at most `window` ahead of the first one whose reply is missing: that many outcomes are kept. On
+  // return, which takes at least one request more than there were Pop()s, Front() is there.
+  template <typename Submit, typename OutcomeOf>
+  void Advance(std::size_t request_count, std::size_t window, S3Client& s3, const Submit& submit,
+               const OutcomeOf& outcome_of) {
+    while (early_.empty() || early_.begin()->first != next_) {
+      for (; submitted_ < request_count && submitted_ < next_ + window; ++submitted_) {
+        submit(submitted_);
+      }
+      S3Reply reply = s3.Next();
+      const std::size_t id = reply.id;
+      early_.emplace(id, outcome_of(std::move(reply)));
+    }
+  }
+  const Outcome& Front() const { return early_.begin()->second; }
+  void Pop() {
+    early_.erase(early_.begin());
+    ++next_;
+  }
+
+ private:
+  std::map<std::size_t, Outcome> early_;
+  std::size_t next_ = 0, submitted_ = 0;
+};
+
+}  // namespace neon_s3
