@@ -276,11 +276,13 @@ SQL
     }
   }
   $db->do('SELECT s3_create_files_table();');
-  my @results = $db->try("@settings $probe", map { ($_, $probe) } @calls);
+  # Nobody answers those who would ask S3.
+  my $nobody = "SET neon_s3.endpoint = 'http://127.0.0.1:1'; SET neon_s3.max_attempts = 1;";
+  my @results = $db->try("@settings $nobody $probe", map { ($_, $probe) } @calls);
   my $usual = shift @results;
   my (@bad, @unusual);
   while (my ($result, $after) = splice @results, 0, 2) {
-    push @bad, "$result->{sql} $result->{state} " . ($result->{message} // '') if $result->{state} !~ /\A(?:00000|22023|23502|23505)\z/;
+    push @bad, "$result->{sql} $result->{state} " . ($result->{message} // '') if $result->{state} !~ /\A(?:00000|22023|23502|23505|08001)\z/;
     push @unusual, $result->{sql} if $after->{out} ne $usual->{out};
   }
   is_deeply \@bad, [], @calls . ' calls with NULL here and there: a result, or 22023, or what the table does not take';
