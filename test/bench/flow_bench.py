@@ -38,7 +38,8 @@ def pgbench(work, name, sql, clients, commit, mode, seconds):
     latencies = []
     for log in glob.glob(os.path.join(work, 'log.*')):
         with open(log) as file:
-            latencies += [int(line.split()[2]) / 1000 for line in file]
+            times = (int(line.split()[2]) / 1000 for line in file)
+            latencies += [time for time in times if time > 0]  # 0 where the clock was set meanwhile
     return rate, latencies
 
 
