@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import re
+import statistics
 import subprocess
 import sys
 
@@ -75,27 +76,30 @@ class Table:
         return '\n'.join(self.lines).strip() + '\n'
 
 
-def ratios(table, core, sql, flow, first, growth, calls):
-    net = {name: value - sql['count(k)'] for name, value in sql.items()}
-    get, put = net['s3_presign_get(k)'], net["s3_presign_put(k, 'image/png')"]
-    hashes = core['BareHashesOfThePut']
+def ratios(table, sql, flow, first, growth, calls):
+    get, put = 's3_presign_get(k)', "s3_presign_put(k, 'image/png')"
+    named = put + ', named server'
+
+    def row(name, other, goal, label=None):
+        digits = 2 if goal else 1
+        table.row(label or f'{name} : {other}', f'{sql_bench.net_ratio(sql, name, other):.{digits}f}', goal or '–')
+
     table.section('Ratios', 'what', 'ratio', 'goal')
-    table.row('s3_presign_get(k) : bare hashes of a PUT (OpenSSL, EVP)', f'{get / hashes:.2f}', '2')
-    table.row("s3_presign_put(k, 'image/png') : bare hashes", f'{put / hashes:.2f}', '2')
-    table.row('s3_presign_get(k) : md5(k)', f"{get / net['md5(k)']:.2f}", '1')
-    table.row("s3_presign_put(k, 'image/png') : md5(k)", f"{put / net['md5(k)']:.2f}", '1')
-    table.row('get, named server : without', f"{net['s3_presign_get(k), named server'] / get:.2f}", '1.1')
-    with_server = net["s3_presign_put(k, 'image/png'), named server"]
-    table.row('put, named server : without', f'{with_server / put:.2f}', '1.1')
-    for size, goal in ((356, '1.5'), (1000, '–')):
-        table.row(f'put, token of {size} bytes : without', f"{net[f's3_presign_put(k, {chr(39)}image/png{chr(39)}), token of {size} bytes'] / with_server:.2f}", goal)
+    for name in (get, put):
+        row(name, sql_bench.HASHES, '2')
+    for name in (get, put):
+        row(name, 'md5(k)', '1')
+    for name in (get, put):
+        row(name + ', named server', name, '1.1', f'{name}: named server : without')
+    row(put + ', token of 356 bytes', named, '1.5', f'{put}: session token of 356 bytes : without')
+    row(put + ', token of 1000 bytes', named, '(1.5)', f'{put}: session token of 1000 bytes : without')
     for name in ('PL/pgSQL + pgcrypto, signing key handed in', 'PL/pgSQL + pgcrypto', 'PL/Python + boto3'):
-        table.row(f'{name} : s3_presign_get(k)', f'{net[name] / get:.1f}', '–')
+        row(name, get, None)
     for (name, clients, commit, mode), (_, share, _, _) in flow.items():
         if name == 'INSERT + s3_presign_put':
             table.row(f'{name} : INSERT, transactions a second ({clients} client{"s" * (clients > 1)}, synchronous_commit {commit}, {mode})',
-                      f'{share:.3f}', '0.97')
-    table.row('first call in a backend, library loaded', f"{first['first']:.2f} ms", '2 ms')
+                      f'{share:.2f}', '0.97')
+    table.row('first call in a backend, library loaded', f"{first['first']:.2f} ms, CPU {first['first CPU']:.2f} ms", '2 ms')
     table.row(f'growth of a backend in {calls:,} URLs', f'{growth} KiB', '64 KiB')
 
 
@@ -113,21 +117,20 @@ def report(table, core, sql, parallel, jit, outside, flow, http, first, preloade
     table.section('3. Outside', 'presigner', 'µs of CPU a URL')
     for name, value in outside.items():
         table.row(name, f'{value:.0f}')
-    table.section('4. URL and row in one statement (pgbench)', 'statement, clients, synchronous_commit, protocol', 'a second', 'of INSERT', 'p50 ms', 'p99 ms')
+    table.section('4. URL and row in one statement (pgbench)', 'statement, clients, synchronous_commit, protocol', 'a second', 'of INSERT', 'p50 ms, calmest', 'p99 ms')
     for (name, clients, commit, mode), (rate, share, p50, p99) in flow.items():
         table.row(f'{name}, {clients}, {commit}, {mode}', f'{rate:,.0f}', f'{share:.3f}', f'{p50:.3f}', f'{p99:.3f}')
     table.section('Backends over HTTP, 8 connections', 'backend', 'uploads a second', 'p50 ms', 'p99 ms', 'MiB')
     for (name, flow_name), (rate, p50, p99, mib) in http.items():
         how = 'presign, then save: two requests' if flow_name == 'two' else 'one statement of neon_s3, one request'
         table.row(f'{name.split(" +")[0] if flow_name == "one" else name}: {how}', f'{rate:,.0f}', f'{p50:.1f}', f'{p99:.1f}', f'{mib:.0f}')
-    table.section('5. The first call in a backend', 'what', 'ms')
-    table.row('loading the library (no shared_preload_libraries)', f"{first['load']:.2f}")
-    table.row('first call after that', f"{first['first']:.2f}")
-    table.row('first call, preloaded', f"{preloaded['first']:.2f}")
-    table.row('second call', f"{preloaded['second']:.2f}")
-    table.row("first call of md5('k')", f"{preloaded['md5']:.2f}")
-    table.row('100 connections, one call of s3_presign_get each', f"{hundred['presign']:.0f}")
-    table.row('100 connections, one call of md5 each', f"{hundred['md5']:.0f}")
+    table.section('5. The first call in a backend', 'what', 'ms', 'of that CPU')
+    for label, times, name in (('loading the library (no shared_preload_libraries)', first, 'load'), ('first call after that', first, 'first'),
+                               ('first call, preloaded', preloaded, 'first'), ('second call', preloaded, 'second'),
+                               ("first call of md5('k')", preloaded, 'md5')):
+        table.row(label, f'{times[name]:.2f}', f"{times[name + ' CPU']:.2f}")
+    table.row('100 connections, one call of s3_presign_get each', f"{hundred['presign']:.0f}", '–')
+    table.row('100 connections, one call of md5 each', f"{hundred['md5']:.0f}", '–')
 
 
 def main():
@@ -138,13 +141,13 @@ def main():
     options = parser.parse_args()
     quick, hono = options.quick, os.path.join(options.work, 'hono')
     pg_dir = os.path.join(options.work, 'pg')
-    rows, rounds = (200_000, 3) if quick else (1_000_000, 3)
+    rows, rounds = (200_000, 3) if quick else (1_000_000, 5)
     calls = 1_000_000 if quick else 10_000_000
 
     core = core_times(os.path.join(options.work, 'core.json'))
     sql_bench.set_up(os.path.join(HERE, 'presigners.sql'), rows)
     say('measuring SQL')
-    sql = sql_bench.one_backend(rows, rounds)
+    sql = sql_bench.one_backend(rows, rounds, os.path.join(options.work, 'build/core_bench'))
     parallel = sql_bench.parallel(rows, 3)
     jit = sql_bench.jit(rows, 3)
     say('measuring boto3 and the AWS SDK')
@@ -158,12 +161,13 @@ def main():
     say('measuring the whole flow')
     with contextlib.closing(sql_bench.connect()) as connection, connection.cursor() as cursor:
         cursor.execute('SELECT s3_create_files_table()')
-    flow = flow_bench.one_statement(options.work, *((2, 1) if quick else (5, 2)))
+    flow = flow_bench.one_statement(options.work, *((3, 1) if quick else (9, 1)))
     http = flow_bench.backends(HERE, hono, options.work, *((1, 2) if quick else (3, 3)))
 
     table = Table()
-    ratios(table, core, sql, flow, first, growth, calls)
-    report(table, core, sql, parallel, jit, outside, flow, http, first, preloaded, hundred)
+    ratios(table, sql, flow, first, growth, calls)
+    medians = {name: statistics.median(values) for name, values in sql.items() if name != sql_bench.HASHES}
+    report(table, core, medians, parallel, jit, outside, flow, http, first, preloaded, hundred)
     text = f'Measured with `test/bench/run{" --quick" if quick else ""}`. {circumstances(hono)}.\n\n' + table.text()
     with open(os.path.join(options.out, 'table.md'), 'w') as file:
         file.write(text)

@@ -1,6 +1,8 @@
 """SQL over many rows in one backend; first calls; memory. Times are of the backend's CPU, so that others on the
 machine count little; those with parallel workers are of the clock."""
+import collections
 import contextlib
+import json
 import statistics
 import subprocess
 import time
@@ -12,6 +14,8 @@ HOST = f'my-bucket.s3.{REGION}.amazonaws.com'
 # A short one: with more than 5 more blocks of 64 bytes to hash, "at most 1.5 times" is out of anyone's reach.
 TOKEN = 't' * 356
 LONG_TOKEN = 't' * 1000
+
+HASHES = 'bare hashes of a PUT (OpenSSL, EVP)'
 
 # name, expression, part of the rows (1/n)
 EXPRESSIONS = [
@@ -72,21 +76,35 @@ def cpu_seconds(pid):
         return int(file.read().split()[0]) / 1e9
 
 
-def one_backend(rows, rounds):
-    """{name: microseconds of CPU a row}"""
-    times = {name: [] for name, _, _ in EXPRESSIONS}
+def bare_hashes(core_bench):
+    output = subprocess.run([core_bench, '--benchmark_filter=BareHashesOfThePut$', '--benchmark_format=json', '--benchmark_min_time=0.3'],
+                            check=True, capture_output=True, text=True).stdout
+    return json.loads(output)['benchmarks'][0]['cpu_time'] / 1000
+
+
+def one_backend(rows, rounds, core_bench):
+    """{name: [microseconds of CPU a row, one a round]}; HASHES: what the bare hashes took in that round."""
+    times = {name: [] for name in [HASHES] + [name for name, _, _ in EXPRESSIONS]}
     with contextlib.closing(connect()) as connection, connection.cursor() as cursor:
         cursor.execute('SET jit = off; SET max_parallel_workers_per_gather = 0; SET work_mem = \'256MB\'')
         pid = connection.get_backend_pid()
         key = key_literal(cursor)
         cursor.execute('SELECT count(k) FROM keys')
         for _ in range(rounds):
+            times[HASHES].append(bare_hashes(core_bench))
             for name, expression, part in EXPRESSIONS:
                 source = 'keys' if part == 1 else f'(SELECT k FROM keys LIMIT {rows // part}) t'
                 before = cpu_seconds(pid)
                 cursor.execute(f"SELECT count({expression.replace('%KEY%', key)}) FROM {source}")
                 times[name].append((cpu_seconds(pid) - before) / (rows // part) * 1e6)
-    return {name: statistics.median(values) for name, values in times.items()}
+    return times
+
+
+def net_ratio(times, name, other):
+    """The median of the rounds' ratios: what the machine does otherwise changes from round to round."""
+    def net(column):
+        return times[column] if column == HASHES else [time - count for time, count in zip(times[column], times['count(k)'])]
+    return statistics.median(mine / theirs for mine, theirs in zip(net(name), net(other)))
 
 
 def parallel(rows, rounds):
@@ -121,17 +139,20 @@ def jit(rows, rounds):
 
 
 def first_calls(count):
-    """Milliseconds in fresh backends: loading the library, the first call after that, the second, md5()'s first."""
-    times = {'load': [], 'first': [], 'second': [], 'md5': []}
+    """Milliseconds in fresh backends, of the clock and (name + ' CPU') of the backend's CPU: loading the library, the first call after
+    that, the second, md5()'s first."""
+    times = collections.defaultdict(list)
     for _ in range(count):
         connection = connect()
+        pid = connection.get_backend_pid()
         with connection.cursor() as cursor:
             cursor.execute('SELECT 1')
             for name, sql in (('md5', "SELECT md5('k')"), ('load', "LOAD 'neon_s3'"), ('first', "SELECT s3_presign_get('k')"),
                               ('second', "SELECT s3_presign_get('k')")):
-                start = time.perf_counter()
+                start, cpu = time.perf_counter(), cpu_seconds(pid)
                 cursor.execute(sql)
                 times[name].append((time.perf_counter() - start) * 1e3)
+                times[name + ' CPU'].append((cpu_seconds(pid) - cpu) * 1e3)
         connection.close()
     return {name: statistics.median(values) for name, values in times.items()}
 
