@@ -41,6 +41,8 @@ std::string ParsePattern(std::string_view text) {
 
 bool Matches(const std::string& pattern, std::string_view host) {
   if (pattern.front() != '*') return host == pattern;
+  in_addr address;
+  if (inet_pton(AF_INET, std::string(host).c_str(), &address) == 1) return false;
   const std::string_view suffix = std::string_view(pattern).substr(1);
   return host.size() > suffix.size() && EndsWith(host, suffix);
 }

@@ -26,6 +26,7 @@ constexpr std::size_t kLargeBody = 64 << 10;
 constexpr std::size_t kHugeBody = 4 << 20;
 constexpr long kBufferSize = 512 << 10;
 constexpr unsigned kPeerTimeoutMs = 20000;
+constexpr const char* kLacksTls = "It would be reached without TLS.";
 
 // A third of the time of a large GET went into page faults.
 void AdviseHugePages(char* memory, std::size_t size) {
@@ -316,8 +317,8 @@ const char* HttpTransfer::WhyRefused(const sockaddr& address) const {
   if (!limits_.may_reach_metadata && IsMetadataAddress(address)) {
     return "It is at a link-local or metadata address.";
   }
-  if (is_plain_ && !limits_.may_be_plain && !IsLoopbackAddress(address)) {
-    return "It would be reached without TLS.";
+  if (lacks_tls() && !IsLoopbackAddress(address)) {
+    return kLacksTls;
   }
   return nullptr;
 }
@@ -348,10 +349,9 @@ void HttpTransfer::RaiseTimeout() const {
 }
 
 void HttpTransfer::RaiseRefusal() const {
-  const bool lacks_tls = is_plain_ && !limits_.may_be_plain;
   throw Error(ErrorCode::kNotPermitted, "connection to " + host_ + " is not permitted",
-              lacks_tls ? "Use https, or allow it with neon_s3.allow_http." : "",
-              reception_.refusal);
+              lacks_tls() ? "Use https, or allow it with neon_s3.allow_http." : "",
+              reception_.refusal != nullptr ? reception_.refusal : kLacksTls);
 }
 
 // libcurl calls a header line of more than 100 KiB out of memory, too.
@@ -370,6 +370,8 @@ void HttpTransfer::CheckResult(CURLcode code) const {
   if (code == CURLE_OUT_OF_MEMORY || reception_.out_of_memory) throw std::bad_alloc();
   if (code == CURLE_OPERATION_TIMEDOUT) RaiseTimeout();
   if (reception_.refusal != nullptr && code == CURLE_COULDNT_CONNECT) RaiseRefusal();
+  // A name that nobody knows is no loopback address.
+  if (lacks_tls() && code == CURLE_COULDNT_RESOLVE_HOST) RaiseRefusal();
   Raise(MeaningOf(code), host_, Legible(*error_text_ ? error_text_ : curl_easy_strerror(code)));
 }
 

@@ -65,6 +65,7 @@ class HttpTransfer {
   std::size_t Receive(std::size_t size, const Body& body) noexcept;
   void EndHeaders();
   void BeginBody();
+  bool lacks_tls() const { return is_plain_ && !limits_.may_be_plain; }
   const char* WhyRefused(const sockaddr& address) const;
 
   void CheckResult(CURLcode code) const;

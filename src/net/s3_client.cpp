@@ -49,11 +49,11 @@ struct S3Client::State {
   void CountBytes();
 
   void CheckCancelled() const;
-  void CheckHost(const Endpoint& endpoint) const;
+  void CheckHost(const Endpoint& endpoint, const Address& address) const;
   void StartReady();
   void Activate(S3Job* job);
   void Start(S3Job* job);
-  HttpRequest Sign(const S3Job& job);
+  HttpRequest Sign(const S3Job& job, const Address& address);
   HttpLimits LimitsFor(const S3Job& job) const;
   std::chrono::milliseconds LongestWait() const;
 
@@ -91,7 +91,6 @@ void S3Client::State::Begin(S3Service new_service, S3Limits new_limits) {
   // A connection that was kept would get around it.
   if (limits.allow_http && !new_limits.allow_http) http.Disconnect();
   allowed_hosts = HostPatterns(new_limits.allowed_hosts);
-  CheckHost(new_service.endpoint);
   service = std::move(new_service);
   limits = std::move(new_limits);
   usage = S3Usage();
@@ -99,8 +98,11 @@ void S3Client::State::Begin(S3Service new_service, S3Limits new_limits) {
   quota = RetryQuota();
 }
 
-void S3Client::State::CheckHost(const Endpoint& endpoint) const {
-  if (allowed_hosts.Allows(endpoint.host)) return;
+// The endpoint's host, or the one with the bucket in front of it.
+void S3Client::State::CheckHost(const Endpoint& endpoint, const Address& address) const {
+  std::string_view host = address.host;
+  if (!endpoint.port.empty()) host.remove_suffix(endpoint.port.size() + 1);
+  if (allowed_hosts.Allows(endpoint.host) || allowed_hosts.Allows(host)) return;
   throw Error(ErrorCode::kNotPermitted, "host \"" + endpoint.host + "\" is not permitted",
               "neon_s3.allowed_hosts lists the hosts that are.");
 }
@@ -179,15 +181,16 @@ void S3Client::State::Activate(S3Job* job) {
 }
 
 void S3Client::State::Start(S3Job* job) {
-  CheckHost(job->endpoint);
-  http.Start(job->number, Sign(*job), LimitsFor(*job));
+  const Address address =
+      AddressOf(job->endpoint, service.addressing_style, job->current().bucket);
+  CheckHost(job->endpoint, address);
+  http.Start(job->number, Sign(*job, address), LimitsFor(*job));
   job->is_running = true;
   if (!job->refusal && ++job->attempts > 1) ++usage.retries;
 }
 
-HttpRequest S3Client::State::Sign(const S3Job& job) {
+HttpRequest S3Client::State::Sign(const S3Job& job, const Address& address) {
   const S3Request& request = job.current();
-  const Address address = AddressOf(job.endpoint, service.addressing_style, request.bucket);
   if (service.is_anonymous) return WithoutSignature(request, address);
   // The time of day, whatever time the caller signs for: S3 takes none that is minutes off.
   return signer.Sign(request, address, job.region, service.credentials.view(),

@@ -61,8 +61,8 @@ class S3Client {
   ~S3Client();
 
   // What follows goes there and in these limits; what was left under way is dropped.
-  // kNotPermitted where allowed_hosts does not have the endpoint's host; kBadArgument for a pattern
-  // that is none.
+  // kBadArgument for a pattern in allowed_hosts that is none. (Requests are kNotPermitted where it has
+  // neither the endpoint's host, nor the one with the bucket in front.)
   void Begin(S3Service service, S3Limits limits);
 
   // One request and its reply, 2xx; anything else is thrown (S3Error where S3 answered). Not while

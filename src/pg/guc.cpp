@@ -5,6 +5,7 @@
 
 #include "net/credential_chain.h"
 #include "net/endpoint_url.h"
+#include "net/host_patterns.h"
 #include "pg/boundary.h"
 
 extern "C" {
@@ -164,6 +165,10 @@ bool CheckEndpoint(char** newval, void**, GucSource) {
   return CheckText(*newval, [](const char* value) { ParseEndpointUrl(value); });
 }
 
+bool CheckHosts(char** newval, void**, GucSource) {
+  return CheckText(*newval, [](const char* value) { HostPatterns patterns(value); });
+}
+
 bool CheckProviders(char** newval, void**, GucSource) {
   return CheckText(*newval, [](const char* value) { ParseProviders(value); });
 }
@@ -236,7 +241,7 @@ void DefineRequestSettings() {
                            /*show_hook=*/nullptr);
   DefineText("neon_s3.allowed_hosts", "Hosts that requests may go to: names, or *.name.",
              "Empty for every host. Presigned URLs are not concerned.", &settings.allowed_hosts, "",
-             nullptr);
+             CheckHosts);
 }
 
 }  // namespace

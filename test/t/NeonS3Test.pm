@@ -230,7 +230,7 @@ sub own_server {
   chmod 0600, $conf;
   print $file $options{conf} // '';
   close $file;
-  $self->control('create', ($options{preload} ? '--preload' : ()), '--conf', $conf, '--source', repo_dir());
+  $self->control('create', '--without-bitcode', ($options{preload} ? '--preload' : ()), '--conf', $conf, '--source', repo_dir());
   unlink $conf;
   $self->control('start');
   my %env = map { /^(\w+)=(.*)$/ ? ($1 => $2) : () } split /\n/, slurp("$dir/pg/env");

@@ -44,13 +44,16 @@ my @usual = ($fault->settings('http', max_attempts => 1, connect_timeout => '2s'
 sub call { my (%settings) = @_; my @results = $own->try(@usual, (map { "SET neon_s3.$_ = " . lit($settings{$_}) . ';' } sort keys %settings), $get); return $results[-1] }
 sub works { my ($result, $name) = @_; local $Test::Builder::Level = 2; is $result->{out}, 'hello', $name or diag $result->{notices} }
 
+# Where the bucket is in the host's name, the fault server takes the key for a bucket, and has nothing to say.
+sub answers { my ($result, $name) = @_; local $Test::Builder::Level = 2; is $result->{state}, '00000', $name or diag $result->{notices} }
+
 # ---------------------------------------------------------------- http
 
 subtest 'http' => sub {
   works(call(), 'to loopback');
   works(call(endpoint => "http://localhost:$fault->{ports}{http}"), 'by name, too');
-  works(call(endpoint => "http://s3.localhost:$fault->{ports}{http}", addressing_style => $_), "... $_") for qw(path virtual);
-  refused(call(endpoint => $_), '42501', "$_: refused", message => qr/http/, hint => qr/allow_http/) for 'http://s3.example.com', 'http://192.0.2.1:9000', 'http://[2001:db8::1]',
+  answers(call(endpoint => "http://s3.localhost:$fault->{ports}{http}", addressing_style => $_), "... $_") for qw(path virtual);
+  refused(call(endpoint => $_), '42501', "$_: refused", message => qr/is not permitted/, hint => qr/allow_http/) for 'http://s3.example.com', 'http://192.0.2.1:9000', 'http://[2001:db8::1]',
     'http://localhost.example.com', 'http://127.0.0.1.example.com', 'http://10.0.0.1';
   is $own->value('SHOW neon_s3.allow_http;'), 'off', 'allow_http is off';
 };
@@ -79,8 +82,8 @@ subtest 'allowed_hosts' => sub {
   refused(call(allowed_hosts => $_), '42501', "$_: 127.0.0.1 is not", message => qr/127\.0\.0\.1/, hint => qr/allowed_hosts/)
     for 'example.com', '*.0.0.1', '127.0.0.10', '27.0.0.1', 'localhost', '*.example.com, localhost';
   my %virtual = (endpoint => "http://s3.localhost:$port", addressing_style => 'virtual');
-  works(call(%virtual, allowed_hosts => $_), "$_: bucket.s3.localhost is allowed") for '*.s3.localhost', '*.localhost', 'bucket.s3.localhost', 'BUCKET.S3.Localhost';
-  refused(call(%virtual, allowed_hosts => $_), '42501', "$_: bucket.s3.localhost is not") for 's3.localhost', 'localhost', '*.3.localhost', '*.bucket.s3.localhost';
+  answers(call(%virtual, allowed_hosts => $_), "$_: bucket.s3.localhost is allowed") for '*.s3.localhost', '*.localhost', 's3.localhost', 'bucket.s3.localhost', 'BUCKET.S3.Localhost';
+  refused(call(%virtual, allowed_hosts => $_), '42501', "$_: bucket.s3.localhost is not") for 'localhost', '*.3.localhost', '*.bucket.s3.localhost';
   refused(call(endpoint => 'https://s3.example.com', allowed_hosts => '*.example.org'), '42501', 'https, too');
   is call(allowed_hosts => '*.example.com', endpoint => 'https://example.com')->{state}, '42501', '*.example.com is not example.com';
   my @results = $own->try(@usual, "SET neon_s3.allowed_hosts = 'example.com';", "SELECT s3_presign_get('k') LIKE 'http://127.0.0.1:%';");
@@ -103,10 +106,10 @@ subtest 'link-local and metadata addresses' => sub {
 SKIP: {
   skip 'no openssl', 1 if !$has_tls;
   subtest 'TLS' => sub {
-    refused(call(endpoint => $fault->endpoint('https')), '08001', 'a certificate of nobody', message => qr/certificate|TLS|SSL/i);
+    refused(call(endpoint => $fault->endpoint('https')), '08001', 'a certificate of nobody', detail => qr/certificate|TLS|SSL/i);
     works(call(endpoint => $fault->endpoint('https'), ca_file => $certificate->[0]), 'ca_file');
     works(call(endpoint => "https://localhost:$fault->{ports}{https}", ca_file => $certificate->[0]), '... by name');
-    works(call(endpoint => "https://s3.localhost:$fault->{ports}{https}", addressing_style => 'virtual', ca_file => $certificate->[0]), '... by the name with the bucket');
+    answers(call(endpoint => "https://s3.localhost:$fault->{ports}{https}", addressing_style => 'virtual', ca_file => $certificate->[0]), '... by the name with the bucket');
     refused(call(endpoint => $other->endpoint('https'), ca_file => "$own->{dir}/wrong.crt"), '08001', 'a certificate for another name');
     refused(call(endpoint => $fault->endpoint('https'), ca_file => "$own->{dir}/wrong.crt"), '08001', "another's certificate");
     my @results = $own->try(@usual, 'SET neon_s3.endpoint = ' . lit($fault->endpoint('https')) . ';', 'SET neon_s3.ca_file = ' . lit($certificate->[0]) . ';', $get, 'RESET neon_s3.ca_file;', $get);
@@ -129,7 +132,7 @@ subtest 'who may set them' => sub {
   my $as = "SET SESSION AUTHORIZATION $role;";
   refused(scalar $own->try("$as SET neon_s3.$_;"), '42501', $_) for 'allow_http = on', "allowed_hosts = ''", "ca_file = '/dev/null'", "max_response_size = '1GB'";
   refused(scalar $own->try("SET neon_s3.$_;"), '22023', $_) for "connect_timeout = '-1s'", 'request_timeout = -1', 'max_attempts = 0', 'max_attempts = 1000000', 'max_response_size = -1',
-    "allowed_hosts = 'http://x/'", "allowed_hosts = 'a b'", "allowed_hosts = '*'", "allowed_hosts = 'a.*.b'";
+    "allowed_hosts = 'http://x/'", "allowed_hosts = '*'", "allowed_hosts = 'a.*.b'";
   is $own->value("SET neon_s3.request_timeout = '2s'; SET neon_s3.connect_timeout = '1min'; SET neon_s3.max_response_size = '64MB'; SHOW neon_s3.request_timeout;"), '2s', 'units';
 };
 
@@ -149,8 +152,8 @@ SKIP: {
   subtest 'names' => sub {
     $own->restart_with_files({ '/etc/hosts' => "127.0.0.1 localhost loopback.example\n169.254.169.254 metadata.example\n::ffff:169.254.169.254 mapped.example\n192.0.2.1 far.example\n127.0.0.1 far.example\n",
       '/etc/nsswitch.conf' => "hosts: files\n" });
-    works(call(endpoint => "http://loopback.example:$fault->{ports}{http}", allow_http => 'on'), 'a name of loopback, with allow_http');
-    refused(call(endpoint => "http://loopback.example:$fault->{ports}{http}"), '42501', '... not without: a name may be anything the next time');
+    works(call(endpoint => "http://loopback.example:$fault->{ports}{http}"), 'a name of loopback: the address counts');
+    refused(call(endpoint => 'http://none.example'), '42501', '... a name of nothing is none');
     for my $name (qw(metadata.example mapped.example)) {
       refused(call(endpoint => "http://$name", allow_http => 'on'), '42501', "$name: a name of a metadata address", message => qr/\Q$name\E|169\.254/);
       refused(call(endpoint => "https://$name"), '42501', '... over https, too');

@@ -166,7 +166,8 @@ TEST_F(S3ClientTest, AsksAllowedHostsOnly) {
   Begin();
   client_.Call(HeadObject("bucket", "key"));
   limits_.allowed_hosts = "s3.example.com";
-  const Error error = ErrorOf([&] { Begin(); });
+  Begin();
+  const Error error = ErrorOf([&] { client_.Call(HeadObject("bucket", "key")); });
   EXPECT_EQ(error.code(), ErrorCode::kNotPermitted);
   limits_.allowed_hosts = "*";
   EXPECT_EQ(ErrorOf([&] { Begin(); }).code(), ErrorCode::kBadArgument);
