@@ -19,4 +19,4 @@ SELECT p.oid::regprocedure AS function,
 SELECT pg_describe_object(d.classid, d.objid, 0) AS other_member,
        obj_description(d.objid, d.classid::regclass::name) IS NOT NULL AS comment
   FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
- WHERE e.extname = 'neon_s3' AND d.deptype = 'e' AND d.classid <> 'pg_proc'::regclass;
+ WHERE e.extname = 'neon_s3' AND d.deptype = 'e' AND d.classid NOT IN ('pg_proc'::regclass, 'pg_type'::regclass);

@@ -128,7 +128,8 @@ SKIP: {
 # ---------------------------------------------------------------- who may set them
 
 subtest 'who may set them' => sub {
-  my $role = $own->new_role('caller');
+  my $role = 'caller';
+  $own->do('CREATE ROLE caller;');
   my $as = "SET SESSION AUTHORIZATION $role;";
   refused(scalar $own->try("$as SET neon_s3.$_;"), '42501', $_) for 'allow_http = on', "allowed_hosts = ''", "ca_file = '/dev/null'", "max_response_size = '1GB'";
   refused(scalar $own->try("SET neon_s3.$_;"), '22023', $_) for "connect_timeout = '-1s'", 'request_timeout = -1', 'max_attempts = 0', 'max_attempts = 1000000', 'max_response_size = -1',
