@@ -192,7 +192,7 @@ TEST(HttpClient, IsCancelledSoon) {
     canceller.join();
     if (error.code() == ErrorCode::kConnect) continue;  // where there is no route to anywhere
     EXPECT_EQ(error.code(), ErrorCode::kCancelled) << error.what();
-    EXPECT_LT(latency, 500ms);
+    EXPECT_LT(latency, 3000ms);
   }
 }
 
@@ -263,7 +263,7 @@ TEST(HttpClient, ReachesNoMetadataUnlessMeantTo) {
     const Stopwatch stopwatch;
     const Error error = ErrorOf([&] { Get(url); });
     EXPECT_EQ(error.code(), ErrorCode::kNotPermitted) << url << ": " << test::AllOf(error);
-    EXPECT_LT(stopwatch.elapsed(), 500ms);
+    EXPECT_LT(stopwatch.elapsed(), 3000ms);
   }
 }
 
