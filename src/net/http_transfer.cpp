@@ -356,6 +356,9 @@ void HttpTransfer::RaiseRefusal() const {
 
 // libcurl calls a header line of more than 100 KiB out of memory, too.
 bool HttpTransfer::IsHeaderTooLong(CURLcode code) const {
+#if LIBCURL_VERSION_NUM >= 0x080600
+  if (code == CURLE_TOO_LARGE) return true;
+#endif
   if (code != CURLE_OUT_OF_MEMORY || reception_.has_body) return false;
   void* volatile memory = std::malloc(2 * kMaxHeadersSize);
   std::free(memory);
