@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/error.h"
+
 namespace neon_s3 {
 
 std::string DescribeErrorReply(const ErrorReply& reply, int http_status) {
@@ -20,6 +22,10 @@ std::string PlainWord(std::string_view text) {
 
 bool IsPrintable(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
+}
+
+void RaiseMalformedReply(const std::string& problem) {
+  throw Error(ErrorCode::kMalformedReply, "malformed reply from S3", "", problem);
 }
 
 }  // namespace neon_s3

@@ -21,4 +21,7 @@ std::string PlainWord(std::string_view text);
 // Nothing but visible ASCII characters.
 bool IsPrintable(std::string_view text);
 
+// kMalformedReply, for what an S3 server sent; `problem` is a sentence.
+[[noreturn]] void RaiseMalformedReply(const std::string& problem);
+
 }  // namespace neon_s3

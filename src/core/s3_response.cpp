@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "core/encoding.h"
+#include "core/error_reply.h"
 #include "core/mime_words.h"
 #include "core/text.h"
 #include "core/xml.h"

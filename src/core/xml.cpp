@@ -7,6 +7,7 @@
 
 #include "core/encoding.h"
 #include "core/error.h"
+#include "core/error_reply.h"
 #include "core/text.h"
 
 namespace neon_s3 {
@@ -165,10 +166,6 @@ std::string ToText(const pugi::xml_document& document) {
   StringWriter writer;
   document.save(writer, "", pugi::format_raw | pugi::format_no_declaration, pugi::encoding_utf8);
   return std::move(writer.text);
-}
-
-void RaiseMalformedReply(const std::string& problem) {
-  throw Error(ErrorCode::kMalformedReply, "malformed reply from S3", "", problem);
 }
 
 }  // namespace neon_s3

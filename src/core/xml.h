@@ -55,6 +55,4 @@ pugi::xml_node AppendS3Root(pugi::xml_document* document, const char* name);
 
 std::string ToText(const pugi::xml_document& document);
 
-[[noreturn]] void RaiseMalformedReply(const std::string& problem);
-
 }  // namespace neon_s3

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "core/error.h"
+#include "core/error_reply.h"
 #include "core/object_key.h"
 #include "pg/in_order.h"
 #include "pg/result.h"
@@ -222,8 +223,7 @@ S3Request GetPart(std::string_view bucket, std::string_view key, std::string_vie
 HttpResponse PartOf(S3Reply reply, const Download& download) {
   if (reply.error) throw *reply.error;
   if (reply.response.body.size() != static_cast<std::size_t>(SizeOfPart(download, reply.id))) {
-    throw Error(ErrorCode::kMalformedReply, "malformed reply from the S3 server", "",
-                "It has another length than the range that was asked for.");
+    RaiseMalformedReply("It has another length than the range that was asked for.");
   }
   return std::move(reply.response);
 }

@@ -1,7 +1,7 @@
 // s3_list_objects, s3_list_parts, s3_list_multipart_uploads, s3_list_buckets: page by page.
 #include <algorithm>
 
-#include "core/error.h"
+#include "core/error_reply.h"
 #include "core/object_key.h"
 #include "pg/result.h"
 #include "pg/s3_call.h"
@@ -13,8 +13,7 @@ constexpr std::int64_t kPageSize = 1000;
 
 // The markers of a reply lead to the next page; they must not lead in a circle.
 [[noreturn]] void RefuseCircle() {
-  throw Error(ErrorCode::kMalformedReply, "malformed reply from the S3 server", "",
-              "It has more pages, but no way to get them.");
+  RaiseMalformedReply("It has more pages, but no way to get them.");
 }
 
 struct ListArgs {
