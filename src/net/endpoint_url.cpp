@@ -50,7 +50,8 @@ bool IsHost(const std::string& host) {
   if (host.front() == '[') return true;  // parsed as an address by libcurl
   return host.front() != '.' && host.find("..") == std::string::npos &&
          std::all_of(host.begin(), host.end(), [](unsigned char c) {
-           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+                  c == '.';
          });
 }
 
@@ -70,7 +71,8 @@ Endpoint ParseEndpointUrl(const std::string& url) {
   const bool parsed = curl_url_set(handle.get(), CURLUPART_URL, url.c_str(),
                                    CURLU_PATH_AS_IS | CURLU_DISALLOW_USER) == CURLUE_OK;
   // libcurl forgives a third slash, and drops a '?' or '#' with nothing behind it.
-  const bool odd = url.find("///") != std::string::npos || url.find_first_of("?#") != std::string::npos;
+  const bool odd =
+      url.find("///") != std::string::npos || url.find_first_of("?#") != std::string::npos;
   if (!parsed || odd) Refuse(url);
 
   const auto part = [&](CURLUPart which, unsigned flags) {
@@ -85,6 +87,10 @@ Endpoint ParseEndpointUrl(const std::string& url) {
   if (!known_scheme || !IsHost(endpoint.host) || has_zone || endpoint.port == "0") Refuse(url);
   endpoint.base_path = BasePath(part(CURLUPART_PATH, CURLU_URLDECODE), url);
   return endpoint;
+}
+
+Endpoint S3Endpoint(std::string_view url, std::string_view region) {
+  return url.empty() ? AwsEndpoint(region) : ParseEndpointUrl(std::string(url));
 }
 
 }  // namespace neon_s3

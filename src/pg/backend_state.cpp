@@ -28,9 +28,7 @@ const Address& BackendState::ResolveClientAddress(const Target& target, std::str
 
   RequireBucket(target);
   bucket_.clear();  // nothing is cached unless all goes well
-  address_ = ResolveAddress(
-      endpoint.empty() ? AwsEndpoint(region) : ParseEndpointUrl(std::string(endpoint)),
-      target.addressing_style, bucket);
+  address_ = ResolveAddress(S3Endpoint(endpoint, region), target.addressing_style, bucket);
   endpoint_ = endpoint;
   region_ = region;
   addressing_style_ = target.addressing_style;
