@@ -1,5 +1,5 @@
-// What the backends did and are doing: s3_stats and s3_progress. Either regime; nothing here raises
-// an ERROR or throws, but for the functions that say so.
+// What the backends did and are doing: s3_stats and s3_progress. Either regime: nothing here raises
+// an ERROR or throws.
 //
 // The numbers are in a file below pg_stat_tmp that every backend maps, so that neither the library
 // has to be preloaded nor a lock taken: each backend writes to its own slot only. Where the file

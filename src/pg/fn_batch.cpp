@@ -66,9 +66,9 @@ struct Span {
 };
 
 std::vector<Span> SplitKeys(const TextArgs& keys) {
-  constexpr std::size_t kMost = 1000, kLeast = 100, kRequestsAtOnce = 16;
+  constexpr std::size_t kMost = 1000, kLeast = 100;
   // As many requests as can be under way at once, unless that makes them tiny.
-  const std::size_t size = std::clamp(keys.count / kRequestsAtOnce, kLeast, kMost);
+  const std::size_t size = std::clamp(keys.count / S3Limits().max_in_flight, kLeast, kMost);
   std::vector<Span> spans;
   bool may_grow = false;
   for (std::size_t i = 0; i < keys.count; ++i) {

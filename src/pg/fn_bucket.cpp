@@ -4,16 +4,16 @@
 
 #include "core/bucket_config.h"
 #include "core/error.h"
+#include "core/error_reply.h"
 #include "pg/bucket.h"
 #include "pg/result.h"
 
 namespace neon_s3 {
 namespace {
 
-// One request about the bucket of the arguments `bucket` and `server`, which come next.
+// One request about the target's bucket.
 template <typename MakeRequest>
-Datum Send(Operation operation, ArgReader& args, const MakeRequest& make_request) {
-  const Target target = ReadTarget(args);
+Datum Send(Operation operation, const Target& target, const MakeRequest& make_request) {
   S3Call call(operation, {}, target);
   call.Run([&](S3Client& s3) { s3.Call(make_request(call.bucket())); });
   call.Finish();
@@ -25,7 +25,7 @@ Datum PutXml(FunctionCallInfo fcinfo, Operation operation, BucketConfig config,
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
   const OptionalText json = args.JsonText();
-  return Send(operation, args, [&](std::string_view bucket) {
+  return Send(operation, ReadTarget(args), [&](std::string_view bucket) {
     return PutBucketConfig(bucket, subresource, BucketConfigToXml(config, *json));
   });
 }
@@ -57,7 +57,7 @@ Datum GetXml(FunctionCallInfo fcinfo, Operation operation, BucketConfig config,
 
 Datum Delete(FunctionCallInfo fcinfo, Operation operation, std::string_view subresource) {
   ArgReader args(fcinfo);
-  return Send(operation, args,
+  return Send(operation, ReadTarget(args),
               [&](std::string_view bucket) { return DeleteBucketConfig(bucket, subresource); });
 }
 
@@ -103,16 +103,14 @@ NEON_S3_FUNCTION(neon_s3_create_bucket) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
   const Target target = ReadTarget(args);
-  S3Call call(Operation::kCreateBucket, {}, target);
-  call.Run([&](S3Client& s3) { s3.Call(CreateBucketAt(target, call.bucket())); });
-  call.Finish();
-  PG_RETURN_VOID();
+  return Send(Operation::kCreateBucket, target,
+              [&](std::string_view bucket) { return CreateBucketAt(target, bucket); });
 }
 
 NEON_S3_FUNCTION(neon_s3_delete_bucket) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
-  return Send(Operation::kDeleteBucket, args, DeleteBucket);
+  return Send(Operation::kDeleteBucket, ReadTarget(args), DeleteBucket);
 }
 
 NEON_S3_FUNCTION(neon_s3_bucket_exists) {
@@ -146,7 +144,7 @@ NEON_S3_FUNCTION(neon_s3_put_bucket_policy) {
             (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("policy must be a JSON object")));
   }
   const OptionalText policy = args.JsonText();
-  return Send(Operation::kPutBucketPolicy, args, [&](std::string_view bucket) {
+  return Send(Operation::kPutBucketPolicy, ReadTarget(args), [&](std::string_view bucket) {
     return PutBucketConfig(bucket, "policy", std::string(*policy));
   });
 }
@@ -154,8 +152,7 @@ NEON_S3_FUNCTION(neon_s3_put_bucket_policy) {
 NEON_S3_FUNCTION(neon_s3_get_bucket_policy) {
   return GetJson(fcinfo, Operation::kGetBucketPolicy, "policy", [](const std::string& json) {
     if (nlohmann::json::accept(json)) return json;
-    throw Error(ErrorCode::kMalformedReply, "malformed reply from the S3 server", "",
-                "The policy is no JSON.");
+    RaiseMalformedReply("The policy is no JSON.");
   });
 }
 
@@ -167,7 +164,7 @@ NEON_S3_FUNCTION(neon_s3_put_public_access_block) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
   const bool block = args.Boolean(true);
-  return Send(Operation::kPutPublicAccessBlock, args, [&](std::string_view bucket) {
+  return Send(Operation::kPutPublicAccessBlock, ReadTarget(args), [&](std::string_view bucket) {
     return PutBucketConfig(bucket, "publicAccessBlock", PublicAccessBlockXml(block, block));
   });
 }

@@ -114,9 +114,10 @@ class Doctor {
     const bool is_reached =
         Try("connection", "Check neon_s3.endpoint, and that this server may reach it.",
             [&]() -> std::string {
-              S3Client& s3 = call_.Begin(MakeService(call_.target()), MakeLimits());
+              service_ = MakeService(call_.target());
+              s3_ = &call_.Begin(service_, MakeLimits());
               try {
-                const HttpResponse response = s3.Call(HeadBucket(call_.bucket()));
+                const HttpResponse response = s3_->Call(HeadBucket(call_.bucket()));
                 date = response.Header("date");
                 bucket_region_ = response.Header("x-amz-bucket-region");
                 return "answers";
@@ -144,7 +145,7 @@ class Doctor {
 
   // Not every server says where a bucket is; then it takes our region.
   void CheckRegion() {
-    const std::string ours = MakeService(call_.target()).region;
+    const std::string& ours = service_.region;
     const std::string& theirs = bucket_region_;
     Add("region", theirs.empty() || theirs == ours,
         theirs.empty() ? "requests signed for " + ours + " are accepted"
@@ -165,31 +166,29 @@ class Doctor {
   void CheckObjects() {
     const std::string_view bucket = call_.bucket();
     constexpr std::string_view kBody = "written by s3_doctor";
-    S3Client& s3 = call_.Begin(MakeService(call_.target()), MakeLimits());
     const bool is_written =
         Try("write", "Check what the policy of these credentials allows: s3:PutObject.", [&] {
-          s3.Call(PutObject(bucket, probe_key_, kBody, {}, true));
+          s3_->Call(PutObject(bucket, probe_key_, kBody, {}, true));
           return "object " + probe_key_;
         });
     if (!is_written) return;
     Try("read", "Check what the policy of these credentials allows: s3:GetObject.",
         [&]() -> std::string {
-          if (s3.Call(GetObject(bucket, probe_key_)).body == kBody) return "the same bytes";
+          if (s3_->Call(GetObject(bucket, probe_key_)).body == kBody) return "the same bytes";
           throw Error(ErrorCode::kMalformedReply, "other bytes came back than were written");
         });
     Try("delete",
         "Check what the policy of these credentials allows: s3:DeleteObject. The probe is still "
         "there.",
         [&] {
-          s3.Call(DeleteObject(bucket, probe_key_));
+          s3_->Call(DeleteObject(bucket, probe_key_));
           return "object " + probe_key_;
         });
   }
 
   void CheckCors() {
     Try("cors", "Check the CORS rules: s3_get_bucket_cors.", [&]() -> std::string {
-      S3Client& s3 = call_.Begin(MakeService(call_.target()), MakeLimits());
-      const auto rules = GetConfig(call_.bucket(), "cors", s3);
+      const auto rules = GetConfig(call_.bucket(), "cors", *s3_);
       if (!rules) {
         throw Error(ErrorCode::kNotFound,
                     "the bucket has no CORS rules: browsers cannot use presigned URLs",
@@ -217,9 +216,8 @@ class Doctor {
 
   // As a browser sends it: nobody signs it.
   void Preflight(const std::string& origin) {
-    S3Service service = MakeService(call_.target());
-    service.is_anonymous = true;
-    S3Client& s3 = call_.Begin(std::move(service), MakeLimits());
+    service_.is_anonymous = true;
+    S3Client& s3 = call_.Begin(service_, MakeLimits());
     const HttpResponse response =
         s3.Call(PreflightObject(call_.bucket(), probe_key_, origin, "PUT"));
     const std::string_view allowed = response.Header("access-control-allow-origin");
@@ -231,6 +229,9 @@ class Doctor {
 
   S3Call& call_;
   const std::string probe_key_;
+  // From CheckConnection() on:
+  S3Service service_;
+  S3Client* s3_ = nullptr;
   std::string bucket_region_;
   std::optional<S3Error> bucket_error_;
   std::vector<Finding> findings_;

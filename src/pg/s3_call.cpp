@@ -4,7 +4,6 @@
 #include <ctime>
 
 #include "core/error.h"
-#include "core/upload_headers.h"
 #include "net/endpoint_url.h"
 #include "net/monotonic.h"
 #include "pg/backend_state.h"
@@ -184,7 +183,6 @@ std::string DescribeError(const Error& error) {
 }
 
 ObjectAttributes AttributesOf(const OptionalText& content_type, const FieldArgs& metadata) {
-  if (content_type) ValidateContentType(*content_type);
   ObjectAttributes attributes;
   attributes.content_type = content_type;
   for (const FieldArg& field : metadata) attributes.metadata.emplace_back(field.name, field.value);
@@ -194,8 +192,7 @@ ObjectAttributes AttributesOf(const OptionalText& content_type, const FieldArgs&
 S3Service MakeService(const Target& target) {
   const Validity found = FindCredentials(BackendState::Get(), target, 0, std::time(nullptr));
   S3Service service;
-  service.endpoint = target.endpoint.empty() ? AwsEndpoint(found.region)
-                                             : ParseEndpointUrl(std::string(target.endpoint));
+  service.endpoint = S3Endpoint(target.endpoint, found.region);
   service.addressing_style = target.addressing_style;
   service.region = found.region;
   service.credentials.access_key_id = found.credentials.access_key_id;

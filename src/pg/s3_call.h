@@ -77,7 +77,7 @@ bool Exists(S3Client& s3, S3Request request);
 // An error in one line, for a column.
 std::string DescribeError(const Error& error);
 
-// C++'s regime: kBadArgument for an empty content type.
+// C++'s regime.
 ObjectAttributes AttributesOf(const OptionalText& content_type, const FieldArgs& metadata);
 
 // C++'s regime: where `target` says, and as whom; and in the limits of the settings. kNoCredentials
