@@ -6,10 +6,11 @@
 
 namespace neon_s3 {
 
-// attachment; filename="ascii"; filename*=UTF-8''percent-encoded (RFC 6266, RFC 8187), for any valid
-// UTF-8 `file_name`: control characters are dropped, path separators become '_', and the name is cut
-// to what browsers save (240 bytes), its extension kept; a name of nothing but dots and spaces is "_".
-// The ASCII form has '_' for what it can't hold. Pure printable ASCII, so nothing can be injected.
+// attachment; filename="ascii"; filename*=UTF-8''percent-encoded (RFC 6266, RFC 8187), for any
+// valid UTF-8 `file_name`: control characters are dropped, path separators become '_', and the name
+// is cut to what browsers save (240 bytes), its extension kept; a name of nothing but dots and
+// spaces is "_". The ASCII form has '_' for what it can't hold. Pure printable ASCII, so nothing
+// can be injected.
 std::string AttachmentDisposition(std::string_view file_name);
 
 }  // namespace neon_s3

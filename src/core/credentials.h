@@ -18,7 +18,8 @@ struct Credentials {
   std::string_view session_token;
 };
 
-// Wipes what it gives back, but for blocks that no secret needs: objects of S3's go through here, too.
+// Wipes what it gives back, but for blocks that no secret needs: objects of S3's go through here,
+// too.
 template <typename T>
 struct WipingAllocator {
   using value_type = T;
@@ -37,7 +38,8 @@ struct WipingAllocator {
   friend bool operator!=(const WipingAllocator&, const WipingAllocator&) { return false; }
 };
 
-// Wiped when it is freed or grows. (What fits the string object itself, 15 bytes, is too short for a key.)
+// Wiped when it is freed or grows. (What fits the string object itself, 15 bytes, is too short for
+// a key.)
 using SecretString = std::basic_string<char, std::char_traits<char>, WipingAllocator<char>>;
 
 struct OwnedCredentials {

@@ -1,5 +1,5 @@
-// SHA-256, HMAC-SHA-256 and MD5 over OpenSSL's EVP interface (it honours a FIPS provider; the low-level
-// functions would be a little faster, but are deprecated and bypass it).
+// SHA-256, HMAC-SHA-256 and MD5 over OpenSSL's EVP interface (it honours a FIPS provider; the
+// low-level functions would be a little faster, but are deprecated and bypass it).
 #pragma once
 
 #include <array>

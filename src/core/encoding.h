@@ -38,8 +38,8 @@ std::string Base64(std::string_view bytes);
 // Whether it is UTF-8 (RFC 3629), without a NUL.
 bool IsValidUtf8(std::string_view text);
 
-// The inverse of AppendUriEncoded(); with `plus_is_space`, of HTML forms. Nothing where a '%' is not
-// followed by two hexadecimal digits.
+// The inverse of AppendUriEncoded(); with `plus_is_space`, of HTML forms. Nothing where a '%' is
+// not followed by two hexadecimal digits.
 std::optional<std::string> UriDecoded(std::string_view text, bool plus_is_space);
 
 // RFC 4648 section 4, padded; nothing for what is none.

@@ -14,16 +14,13 @@ struct Partition {
   std::string_view name;
 };
 
-// AWS's partitions, as its SDKs know them; the first prefix that fits wins, the last is plain "aws".
+// AWS's partitions, as its SDKs know them; the first prefix that fits wins, the last is plain
+// "aws".
 constexpr Partition kPartitions[] = {
-    {"cn-", "amazonaws.com.cn", "aws-cn"},
-    {"us-isob-", "sc2s.sgov.gov", "aws-iso-b"},
-    {"us-isof-", "csp.hci.ic.gov", "aws-iso-f"},
-    {"us-iso-", "c2s.ic.gov", "aws-iso"},
-    {"eu-isoe-", "cloud.adc-e.uk", "aws-iso-e"},
-    {"eusc-", "amazonaws.eu", "aws-eusc"},
-    {"us-gov-", "amazonaws.com", "aws-us-gov"},
-    {"", "amazonaws.com", "aws"},
+    {"cn-", "amazonaws.com.cn", "aws-cn"},       {"us-isob-", "sc2s.sgov.gov", "aws-iso-b"},
+    {"us-isof-", "csp.hci.ic.gov", "aws-iso-f"}, {"us-iso-", "c2s.ic.gov", "aws-iso"},
+    {"eu-isoe-", "cloud.adc-e.uk", "aws-iso-e"}, {"eusc-", "amazonaws.eu", "aws-eusc"},
+    {"us-gov-", "amazonaws.com", "aws-us-gov"},  {"", "amazonaws.com", "aws"},
 };
 
 const Partition& PartitionOf(std::string_view region) {
@@ -42,7 +39,8 @@ bool IsIpv4(std::string_view text) {
 }
 
 bool IsDnsLabel(std::string_view label) {
-  if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-') return false;
+  if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-')
+    return false;
   return std::all_of(label.begin(), label.end(),
                      [](char c) { return IsLower(c) || IsDigit(c) || c == '-'; });
 }
@@ -76,9 +74,10 @@ bool UsesVirtualHost(const Endpoint& endpoint, AddressingStyle style, std::strin
 }  // namespace
 
 bool Endpoint::is_aws() const {
-  return std::any_of(std::begin(kPartitions), std::end(kPartitions), [this](const Partition& partition) {
-    return EndsWith(host, "." + std::string(partition.dns_suffix));
-  });
+  return std::any_of(std::begin(kPartitions), std::end(kPartitions),
+                     [this](const Partition& partition) {
+                       return EndsWith(host, "." + std::string(partition.dns_suffix));
+                     });
 }
 
 bool Endpoint::is_ip_address() const { return host.front() == '[' || IsIpv4(host); }
@@ -100,7 +99,8 @@ std::string_view AwsPartition(std::string_view region) { return PartitionOf(regi
 Endpoint AwsEndpoint(std::string_view region, std::string_view service) {
   Endpoint endpoint;
   endpoint.scheme = "https";
-  endpoint.host.append(service).append(".").append(region).append(".").append(PartitionOf(region).dns_suffix);
+  endpoint.host.append(service).append(".").append(region).append(".").append(
+      PartitionOf(region).dns_suffix);
   return endpoint;
 }
 
@@ -112,8 +112,9 @@ bool IsRegion(std::string_view region) {
 
 void ValidateRegion(std::string_view region) {
   if (IsRegion(region)) return;
-  throw Error(ErrorCode::kBadArgument, "invalid region \"" + std::string(region) + "\"",
-              "A region looks like \"eu-central-1\"; many other providers take \"us-east-1\" or \"auto\".");
+  throw Error(
+      ErrorCode::kBadArgument, "invalid region \"" + std::string(region) + "\"",
+      "A region looks like \"eu-central-1\"; many other providers take \"us-east-1\" or \"auto\".");
 }
 
 void ValidateBucketName(std::string_view bucket) {

@@ -16,13 +16,15 @@ struct Endpoint {
   std::string scheme;     // "http" or "https"
   std::string host;       // lower case; an IPv6 address keeps its brackets
   std::string port;       // digits; empty for the scheme's default port, which is never signed
-  std::string base_path;  // percent-encoded; empty, or a leading slash, and one at its end as it was written
+  std::string base_path;  // percent-encoded; empty, or a leading slash, and one at its end as it
+                          // was written
 
   // A host of Amazon's, in any partition.
   bool is_aws() const;
   bool is_ip_address() const;
 
-  std::string authority() const;  // as in the Host header: with the port where it is not the default one
+  std::string authority()
+      const;  // as in the Host header: with the port where it is not the default one
   std::string url() const;
 };
 
@@ -38,7 +40,8 @@ bool IsRegion(std::string_view region);
 // kBadArgument unless it does.
 void ValidateRegion(std::string_view region);
 
-// kBadArgument unless `bucket` is a name S3 takes, or took before 2018: 3 to 255 of letters, digits,
+// kBadArgument unless `bucket` is a name S3 takes, or took before 2018: 3 to 255 of letters,
+// digits,
 // '.', '_', '-', and no IPv4 address.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 void ValidateBucketName(std::string_view bucket);

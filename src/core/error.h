@@ -27,8 +27,8 @@ enum class ErrorCode {
   kSystem,
 };
 
-// Texts are UTF-8 and follow PostgreSQL's message style. They carry the offending value, but never a
-// secret and never a whole signed URL.
+// Texts are UTF-8 and follow PostgreSQL's message style. They carry the offending value, but never
+// a secret and never a whole signed URL.
 class Error : public std::runtime_error {
  public:
   Error(ErrorCode code, const std::string& message, std::string hint = {}, std::string detail = {})

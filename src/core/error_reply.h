@@ -1,5 +1,5 @@
-// What a refusal says that may be repeated in a message: the rest may quote the request, session token
-// included.
+// What a refusal says that may be repeated in a message: the rest may quote the request, session
+// token included.
 #pragma once
 
 #include <string>

@@ -17,7 +17,8 @@ constexpr std::string_view kFileName = "${filename}";
 
 // Fields that only the signer sets; "file" comes from the client.
 constexpr std::string_view kReserved[] = {
-    "policy", "file", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-security-token",
+    "policy",           "file",       "x-amz-algorithm",
+    "x-amz-credential", "x-amz-date", "x-amz-security-token",
     "x-amz-signature",
 };
 
@@ -30,7 +31,8 @@ bool Compatible(const PolicyCondition& a, const PolicyCondition& b) {
   if (a.kind == ConditionKind::kContentLengthRange) {
     return a.min_length == b.min_length && a.max_length == b.max_length;
   }
-  if (a.kind == ConditionKind::kEquals && b.kind == ConditionKind::kEquals) return a.value == b.value;
+  if (a.kind == ConditionKind::kEquals && b.kind == ConditionKind::kEquals)
+    return a.value == b.value;
   if (a.kind == ConditionKind::kEquals) return StartsWith(a.value, b.value);
   if (b.kind == ConditionKind::kEquals) return StartsWith(b.value, a.value);
   return StartsWith(a.value, b.value) || StartsWith(b.value, a.value);
@@ -61,7 +63,8 @@ bool HasArgument(std::string_view field) {
 void CheckName(std::string_view name) {
   const std::string lower = LowerCase(name);
   if (!IsToken(name)) {
-    throw Error(ErrorCode::kBadArgument, "invalid form field name \"" + WithoutControls(name) + "\"");
+    throw Error(ErrorCode::kBadArgument,
+                "invalid form field name \"" + WithoutControls(name) + "\"");
   }
   if (std::find(std::begin(kReserved), std::end(kReserved), lower) != std::end(kReserved)) {
     throw Error(ErrorCode::kBadArgument, "form field \"" + lower + "\" is set by the signer",
@@ -132,8 +135,8 @@ void PostPolicy::AddLengthRange(std::optional<std::int64_t> min_length,
   const std::int64_t min = min_length.value_or(0);
   const std::int64_t max = max_length.value_or(std::max(min, kMaxPostBytes));
   if (min < 0 || max < min) {
-    throw Error(ErrorCode::kBadArgument, "invalid length range from " + std::to_string(min) + " to " +
-                                             std::to_string(max) + " bytes");
+    throw Error(ErrorCode::kBadArgument, "invalid length range from " + std::to_string(min) +
+                                             " to " + std::to_string(max) + " bytes");
   }
   Append({ConditionKind::kContentLengthRange, "", "", min, max});
 }

@@ -17,7 +17,7 @@ enum class ConditionKind { kEquals, kStartsWith, kContentLengthRange };
 
 struct PolicyCondition {
   ConditionKind kind;
-  std::string name;       // of the form field, as written; empty for a range
+  std::string name;  // of the form field, as written; empty for a range
   std::string value;
   std::int64_t min_length;  // bytes, of a range
   std::int64_t max_length;
@@ -37,9 +37,9 @@ struct PostPolicyRequest {
   std::int64_t signed_at;   // seconds since 1970-01-01 00:00:00 UTC
 };
 
-// Built in four steps: the constructor, then any number of Add...(), then Finish(), then Sign() with
-// the policy's JSON. Every step throws kBadArgument for what can't be, and for two conditions on one
-// field that no value meets.
+// Built in four steps: the constructor, then any number of Add...(), then Finish(), then Sign()
+// with the policy's JSON. Every step throws kBadArgument for what can't be, and for two conditions
+// on one field that no value meets.
 class PostPolicy {
  public:
   PostPolicy(const PostPolicyRequest& request, const Credentials& credentials);
@@ -49,7 +49,8 @@ class PostPolicy {
   // A condition of the caller's; an exact one is a form field too, as the form has to meet it.
   void AddCondition(const PolicyCondition& condition);
   // content-length-range; a missing end is 0, or what one POST can hold: 5 GiB.
-  void AddLengthRange(std::optional<std::int64_t> min_length, std::optional<std::int64_t> max_length);
+  void AddLengthRange(std::optional<std::int64_t> min_length,
+                      std::optional<std::int64_t> max_length);
 
   // Adds the conditions and fields of the key and of the signature.
   void Finish();

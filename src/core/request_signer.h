@@ -19,8 +19,9 @@ enum class Payload { kSigned, kUnsigned };
 // Keeps a digest context and the last signing key.
 class RequestSigner {
  public:
-  // The request as it is sent to `address` (of its bucket; of the endpoint where it names none): all of
-  // its headers, host and x-amz-date signed. The body is a view of the S3 request's, which outlives it.
+  // The request as it is sent to `address` (of its bucket; of the endpoint where it names none):
+  // all of its headers, host and x-amz-date signed. The body is a view of the S3 request's, which
+  // outlives it.
   HttpRequest Sign(const S3Request& request, const Address& address, std::string_view region,
                    const Credentials& credentials, const UtcTime& time, Payload payload);
 

@@ -282,7 +282,8 @@ S3Error MakeS3Error(const S3Request& request, const HttpResponse& response) {
   if (!reply.message.empty()) detail.append("; S3 says: ").append(reply.message);
   Judgement judgement = Judge(request, response.status, reply.code);
   return S3Error(judgement.code, response.status, reply.code, judgement.message,
-                 std::move(judgement.hint), std::move(detail), std::string(response.Header("date")));
+                 std::move(judgement.hint), std::move(detail),
+                 std::string(response.Header("date")));
 }
 
 }  // namespace neon_s3

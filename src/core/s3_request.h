@@ -1,8 +1,8 @@
 // The requests of S3's operations, under AWS's names: what is asked, not yet of whom and as whom.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html
 //
-// All texts are valid UTF-8. Keys are raw, 1 to 1024 bytes, and valid (object_key.h); bucket names are
-// valid (endpoint.h). kBadArgument for what can't be sent.
+// All texts are valid UTF-8. Keys are raw, 1 to 1024 bytes, and valid (object_key.h); bucket names
+// are valid (endpoint.h). kBadArgument for what can't be sent.
 #pragma once
 
 #include <cstdint>
@@ -38,8 +38,8 @@ struct S3Request {
   std::string_view body() const { return payload.data() != nullptr ? payload : document; }
 };
 
-// Names are tokens, in lower case; values are sent as they are, without spaces at their ends, which HTTP
-// doesn't keep.
+// Names are tokens, in lower case; values are sent as they are, without spaces at their ends, which
+// HTTP doesn't keep.
 using Metadata = std::vector<std::pair<std::string, std::string>>;  // names without "x-amz-meta-"
 
 // What an upload says about its object; nothing where a text is none or a list is empty.
@@ -48,23 +48,28 @@ struct ObjectAttributes {
   Metadata metadata;
 };
 
-S3Request GetObject(std::string_view bucket, std::string_view key, std::string_view version_id = {});
-// Bytes `start` to `start + length - 1`, or to the end without a length; a negative start counts from
-// the object's end, without a length.
-void SetRange(std::optional<std::int64_t> start, std::optional<std::int64_t> length, S3Request* request);
+S3Request GetObject(std::string_view bucket, std::string_view key,
+                    std::string_view version_id = {});
+// Bytes `start` to `start + length - 1`, or to the end without a length; a negative start counts
+// from the object's end, without a length.
+void SetRange(std::optional<std::int64_t> start, std::optional<std::int64_t> length,
+              S3Request* request);
 // Only where the object still has this ETag.
 void SetIfMatch(std::string_view etag, S3Request* request);
 
-S3Request HeadObject(std::string_view bucket, std::string_view key, std::string_view version_id = {});
+S3Request HeadObject(std::string_view bucket, std::string_view key,
+                     std::string_view version_id = {});
 
-// overwrite false: only where there is no such object (if-none-match: *), which makes it Repeat::kUnsafe.
+// overwrite false: only where there is no such object (if-none-match: *), which makes it
+// Repeat::kUnsafe.
 S3Request PutObject(std::string_view bucket, std::string_view key, std::string_view body,
                     const ObjectAttributes& attributes, bool overwrite);
 
-S3Request CopyObject(std::string_view source_bucket, std::string_view source_key, std::string_view bucket,
-                     std::string_view key);
+S3Request CopyObject(std::string_view source_bucket, std::string_view source_key,
+                     std::string_view bucket, std::string_view key);
 
-S3Request DeleteObject(std::string_view bucket, std::string_view key, std::string_view version_id = {});
+S3Request DeleteObject(std::string_view bucket, std::string_view key,
+                       std::string_view version_id = {});
 
 // 1 to 1000 keys, each of which CanBeInXml().
 S3Request DeleteObjects(std::string_view bucket, const std::vector<std::string_view>& keys);
@@ -90,15 +95,17 @@ struct CompletedPart {
   std::string etag;  // with or without its quotes
 };
 S3Request CompleteMultipartUpload(std::string_view bucket, std::string_view key,
-                                  std::string_view upload_id, const std::vector<CompletedPart>& parts,
-                                  bool overwrite = true);
-S3Request AbortMultipartUpload(std::string_view bucket, std::string_view key, std::string_view upload_id);
+                                  std::string_view upload_id,
+                                  const std::vector<CompletedPart>& parts, bool overwrite = true);
+S3Request AbortMultipartUpload(std::string_view bucket, std::string_view key,
+                               std::string_view upload_id);
 S3Request ListParts(std::string_view bucket, std::string_view key, std::string_view upload_id,
                     int part_number_marker);
 S3Request ListMultipartUploads(std::string_view bucket, std::string_view prefix,
                                std::string_view key_marker, std::string_view upload_id_marker);
 
-// A region other than us-east-1 is named in the body, as Amazon wants it; `constrain` false leaves it out.
+// A region other than us-east-1 is named in the body, as Amazon wants it; `constrain` false leaves
+// it out.
 S3Request CreateBucket(std::string_view bucket, std::string_view region, bool constrain);
 S3Request DeleteBucket(std::string_view bucket);
 S3Request HeadBucket(std::string_view bucket);
@@ -106,7 +113,8 @@ S3Request ListBuckets();
 
 // The sub-resources of a bucket: "cors", "policy", "publicAccessBlock", "lifecycle". What is put is
 // `document`: XML (bucket_config.h), or JSON for the policy.
-S3Request PutBucketConfig(std::string_view bucket, std::string_view subresource, std::string document);
+S3Request PutBucketConfig(std::string_view bucket, std::string_view subresource,
+                          std::string document);
 S3Request GetBucketConfig(std::string_view bucket, std::string_view subresource);
 S3Request DeleteBucketConfig(std::string_view bucket, std::string_view subresource);
 

@@ -1,6 +1,6 @@
-// The replies of S3's operations. kMalformedReply for what is not the reply that was asked for: no XML,
-// deeper than 32 levels, texts that are no UTF-8 or hold a NUL; kTooLarge for more elements than any
-// reply of S3's has.
+// The replies of S3's operations. kMalformedReply for what is not the reply that was asked for: no
+// XML, deeper than 32 levels, texts that are no UTF-8 or hold a NUL; kTooLarge for more elements
+// than any reply of S3's has.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +31,8 @@ struct WrittenObject {
 };
 // Of PutObject, UploadPart and DeleteObject: from the headers.
 WrittenObject ParseWrittenObject(const HttpResponse& response);
-// Of CopyObject and CompleteMultipartUpload: from the body, whose Error was looked for before. Ceph may
-// leave the ETag of a completed upload empty.
+// Of CopyObject and CompleteMultipartUpload: from the body, whose Error was looked for before. Ceph
+// may leave the ETag of a completed upload empty.
 WrittenObject ParseWrittenDocument(const HttpResponse& response);
 
 struct DeletedObject {
@@ -85,8 +85,8 @@ struct ListedBucket {
 };
 std::vector<ListedBucket> ParseBucketList(std::string_view body);
 
-// The <Error> of a reply, whatever its status; nothing where the body is none. Texts are plain, short
-// and free of control characters, so that they may go into a message.
+// The <Error> of a reply, whatever its status; nothing where the body is none. Texts are plain,
+// short and free of control characters, so that they may go into a message.
 struct S3ErrorReply {
   std::string code, message, request_id;
   std::string region;    // where the bucket is
@@ -115,10 +115,11 @@ class S3Error : public Error {
 };
 
 // The error for `reply` to `request`: kNoCredentials for refused credentials (InvalidAccessKeyId,
-// SignatureDoesNotMatch, ExpiredToken, InvalidToken …), kNotFound for 404, kRefused for every other 4xx and
-// for a redirect of S3's, kUnsupported for 501, kServerFailed for every other 5xx and for an <Error> that
-// came with 200, kMalformedReply for the rest. DETAIL: Code, HTTP status and RequestId, and S3's
-// message where it can't quote a secret; HINT: the likely cure, by code. The message names the operation and the object.
+// SignatureDoesNotMatch, ExpiredToken, InvalidToken …), kNotFound for 404, kRefused for every other
+// 4xx and for a redirect of S3's, kUnsupported for 501, kServerFailed for every other 5xx and for
+// an <Error> that came with 200, kMalformedReply for the rest. DETAIL: Code, HTTP status and
+// RequestId, and S3's message where it can't quote a secret; HINT: the likely cure, by code. The
+// message names the operation and the object.
 S3Error MakeS3Error(const S3Request& request, const HttpResponse& response);
 
 }  // namespace neon_s3

@@ -204,9 +204,9 @@ HmacSha256Key& SigningKeyCache::Get(Sha256& sha256, std::string_view secret_acce
   return key_.emplace(DeriveSigningKey(sha256, secret_access_key, date, region, service));
 }
 
-SecretString Authorize(const RequestToSign& request, std::string_view region, std::string_view service,
-                       const Credentials& credentials, const UtcTime& time, Sha256& sha256,
-                       SigningKeyCache& signing_keys) {
+SecretString Authorize(const RequestToSign& request, std::string_view region,
+                       std::string_view service, const Credentials& credentials,
+                       const UtcTime& time, Sha256& sha256, SigningKeyCache& signing_keys) {
   std::string canonical_request, scope, string_to_sign, signature, authorization;
   AppendCanonicalRequest(request.method, request.canonical_uri, request.query, request.headers,
                          request.payload_hash, &canonical_request);

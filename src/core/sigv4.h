@@ -125,8 +125,8 @@ class SigningKeyCache {
   std::optional<HmacSha256Key> key_;
 };
 
-// What of a request its signature covers. `query` and `headers` are sorted, `canonical_uri` is encoded
-// as sent.
+// What of a request its signature covers. `query` and `headers` are sorted, `canonical_uri` is
+// encoded as sent.
 struct RequestToSign {
   std::string_view method, canonical_uri;
   const QueryParameters& query;
@@ -135,8 +135,8 @@ struct RequestToSign {
 };
 
 // Every stage, one after the other: the value of the Authorization header.
-SecretString Authorize(const RequestToSign& request, std::string_view region, std::string_view service,
-                       const Credentials& credentials, const UtcTime& time, Sha256& sha256,
-                       SigningKeyCache& signing_keys);
+SecretString Authorize(const RequestToSign& request, std::string_view region,
+                       std::string_view service, const Credentials& credentials,
+                       const UtcTime& time, Sha256& sha256, SigningKeyCache& signing_keys);
 
 }  // namespace neon_s3

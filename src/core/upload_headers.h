@@ -12,17 +12,17 @@ namespace neon_s3 {
 
 struct UploadConstraints {
   std::optional<std::string_view> content_type;
-  std::optional<std::int64_t> content_length;     // bytes
+  std::optional<std::int64_t> content_length;       // bytes
   std::optional<std::string_view> checksum_sha256;  // 32 raw bytes
-  bool overwrite;                                 // false: only where no such object exists
+  bool overwrite;                                   // false: only where no such object exists
 };
 
 // kBadArgument where it is empty.
 void ValidateContentType(std::string_view content_type);
 
-// content-type, content-length, x-amz-checksum-sha256 and if-none-match, as far as they are asked for:
-// all that the client has to send. Plain data; the values are views into `constraints` and into this
-// object, so it is not copied.
+// content-type, content-length, x-amz-checksum-sha256 and if-none-match, as far as they are asked
+// for: all that the client has to send. Plain data; the values are views into `constraints` and
+// into this object, so it is not copied.
 class UploadHeaders {
  public:
   // kBadArgument for an empty type, a negative length, or a checksum that has not 32 bytes.

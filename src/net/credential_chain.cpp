@@ -16,7 +16,7 @@ namespace {
 using Found = CredentialChain::Found;
 
 constexpr std::chrono::seconds kLookInterval{1};  // into the cache of what they had
-constexpr std::chrono::seconds kTimeLimit{1};  // of all requests that a provider needs
+constexpr std::chrono::seconds kTimeLimit{1};     // of all requests that a provider needs
 
 struct NamedProvider {
   std::string_view name;
@@ -194,7 +194,8 @@ std::optional<Found> CredentialChain::Resolve(const ChainRequest& request, std::
   }
   if (!found && !search.failures.empty()) {
     throw Error(ErrorCode::kNoCredentials, "no S3 credentials could be had",
-                "Check neon_s3.credential_providers against what each provider says.", search.failures);
+                "Check neon_s3.credential_providers against what each provider says.",
+                search.failures);
   }
   expires_at_ = found ? found->expires_at : std::nullopt;
   return found;

@@ -70,8 +70,8 @@ class CredentialChain {
   // one said.
   std::optional<Found> Resolve(const ChainRequest& request, std::int64_t now, bool (*cancelled)());
 
-  // For callers who ask for every row: the number of the last Resolve(), and whether that one's request
-  // would find the same again at `now`. False from the next Resolve() on. Cheap.
+  // For callers who ask for every row: the number of the last Resolve(), and whether that one's
+  // request would find the same again at `now`. False from the next Resolve() on. Cheap.
   std::uint64_t ticket() const { return ticket_; }
   bool StillFinds(std::uint64_t ticket, std::int64_t now) const;
 

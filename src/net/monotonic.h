@@ -14,8 +14,8 @@ using MonotonicClock = MonotonicTime (*)();
 
 inline MonotonicTime MonotonicNow() { return std::chrono::steady_clock::now(); }
 
-// The same to a few milliseconds, and several times as fast: it is read for every URL that is signed with
-// a file's keys.
+// The same to a few milliseconds, and several times as fast: it is read for every URL that is
+// signed with a file's keys.
 inline MonotonicTime CoarseMonotonicNow() {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC_COARSE, &now);

@@ -181,8 +181,7 @@ void S3Client::State::Activate(S3Job* job) {
 }
 
 void S3Client::State::Start(S3Job* job) {
-  const Address address =
-      AddressOf(job->endpoint, service.addressing_style, job->current().bucket);
+  const Address address = AddressOf(job->endpoint, service.addressing_style, job->current().bucket);
   CheckHost(job->endpoint, address);
   http.Start(job->number, Sign(*job, address), LimitsFor(*job));
   job->is_running = true;

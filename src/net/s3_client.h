@@ -61,20 +61,21 @@ class S3Client {
   ~S3Client();
 
   // What follows goes there and in these limits; what was left under way is dropped.
-  // kBadArgument for a pattern in allowed_hosts that is none. (Requests are kNotPermitted where it has
-  // neither the endpoint's host, nor the one with the bucket in front.)
+  // kBadArgument for a pattern in allowed_hosts that is none. (Requests are kNotPermitted where it
+  // has neither the endpoint's host, nor the one with the bucket in front.)
   void Begin(S3Service service, S3Limits limits);
 
   // One request and its reply, 2xx; anything else is thrown (S3Error where S3 answered). Not while
   // others are under way.
   //
   // Repeated like AWS's "standard" mode: attempts up to max_attempts, waits of full jitter between
-  // them, Retry-After; network errors, 429, 5xx and throttling, where Repeat allows it. A reply that
-  // names another region is followed once, signed anew; the bucket's region is remembered. A 200 whose
-  // body is an <Error> is an error.
+  // them, Retry-After; network errors, 429, 5xx and throttling, where Repeat allows it. A reply
+  // that names another region is followed once, signed anew; the bucket's region is remembered. A
+  // 200 whose body is an <Error> is an error.
   HttpResponse Call(S3Request request);
 
-  // Several: as many at once as max_in_flight allows, the rest wait. kCancelled is thrown by Next().
+  // Several: as many at once as max_in_flight allows, the rest wait. kCancelled is thrown by
+  // Next().
   void Submit(std::size_t id, S3Request request);
   bool busy() const;  // something was submitted whose reply Next() did not give yet
   S3Reply Next();     // the next to be done, in any order; only while busy()

@@ -94,7 +94,8 @@ std::string_view ToUtf8(const char* bytes, std::size_t size) {
   if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII) {
     return {pg_server_to_any(bytes, length, PG_UTF8), size};  // checked at most
   }
-  // Not pg_server_to_any(): its 22P05 for characters that Unicode does not have is not in the contract.
+  // Not pg_server_to_any(): its 22P05 for characters that Unicode does not have is not in the
+  // contract.
   const Conversion utf8 = Convert(bytes, size, encoding, PG_UTF8);
   const int done = static_cast<int>(utf8.converted);
   if (done < length) report_invalid_encoding(encoding, bytes + done, length - done);
@@ -159,13 +160,14 @@ TextArgs ArgReader::Texts(const char* name) {
   Datum* values;
   bool* nulls;
   int count;
-  deconstruct_array(DatumGetArrayTypeP(fcinfo_->args[n].value), TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls,
-                    &count);
+  deconstruct_array(DatumGetArrayTypeP(fcinfo_->args[n].value), TEXTOID, -1, false, TYPALIGN_INT,
+                    &values, &nulls, &count);
   auto* texts = static_cast<std::string_view*>(
       MemoryContextAllocHuge(CurrentMemoryContext, (count + 1) * sizeof(std::string_view)));
   for (int i = 0; i < count; ++i) {
     if (nulls[i]) {
-      ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must not contain nulls", name)));
+      ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                      errmsg("%s must not contain nulls", name)));
     }
     const text* value = DatumGetTextPP(values[i]);
     texts[i] = ToUtf8(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));

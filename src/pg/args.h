@@ -20,7 +20,8 @@ using OptionalText = std::optional<std::string_view>;
 // Bytes of the server's encoding as UTF-8: a view of them where nothing has to be converted.
 std::string_view ToUtf8(const char* bytes, std::size_t size);
 
-// A text in another encoding, in the current memory context: as many bytes of it as can be converted.
+// A text in another encoding, in the current memory context: as many bytes of it as can be
+// converted.
 struct Conversion {
   const char* text;
   std::size_t converted;  // bytes of the original

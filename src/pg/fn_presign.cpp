@@ -1,4 +1,5 @@
-// s3_presign_get, _put, _head, _delete, _upload_part, s3_presign, s3_presign_explain, s3_public_url.
+// s3_presign_get, _put, _head, _delete, _upload_part, s3_presign, s3_presign_explain,
+// s3_public_url.
 #include "core/content_disposition.h"
 #include "core/object_key.h"
 #include "core/upload_headers.h"
@@ -48,10 +49,12 @@ Datum PresignExisting(FunctionCallInfo fcinfo, Operation operation, std::string_
     BeginRequest(state, request.query, request.headers);
     QueryParameters& query = state.presigner().query();
     if (download_as) {
-      AddQueryParameter("response-content-disposition", AttachmentDisposition(*download_as), &query);
+      AddQueryParameter("response-content-disposition", AttachmentDisposition(*download_as),
+                        &query);
     }
     if (version_id) AddQueryParameter("versionId", *version_id, &query);
-    url = SignRequest(state, {operation, method, key, &request.target, expires_in, request.signed_at});
+    url = SignRequest(state,
+                      {operation, method, key, &request.target, expires_in, request.signed_at});
   });
   return WarnedUrlDatum(url);
 }
@@ -74,15 +77,16 @@ bool PresignAny(FunctionCallInfo fcinfo, Operation operation, SignedUrl* url) {
   const OptionalText key = args.Text();
   const std::int64_t expires_in = args.ExpiresIn();
   const RequestArgs request = ReadRequest(args);
-  // Only an operation named in the query addresses the bucket itself, so that a NULL that comes out of
-  // a join never turns into the URL of a listing.
+  // Only an operation named in the query addresses the bucket itself, so that a NULL that comes out
+  // of a join never turns into the URL of a listing.
   if (!key && request.query.count == 0) return false;
 
   Foreign([&] {
     BackendState& state = BackendState::Get();
     const std::string_view upper_case = ParseMethod(*method);
     BeginRequest(state, request.query, request.headers);
-    *url = SignRequest(state, {operation, upper_case, key, &request.target, expires_in, request.signed_at});
+    *url = SignRequest(
+        state, {operation, upper_case, key, &request.target, expires_in, request.signed_at});
   });
   WarnIfClamped(url->validity);
   return true;
@@ -93,11 +97,17 @@ bool PresignAny(FunctionCallInfo fcinfo, Operation operation, SignedUrl* url) {
 
 using namespace neon_s3;
 
-NEON_S3_FUNCTION(neon_s3_presign_get) { return PresignExisting(fcinfo, Operation::kPresignGet, "GET"); }
+NEON_S3_FUNCTION(neon_s3_presign_get) {
+  return PresignExisting(fcinfo, Operation::kPresignGet, "GET");
+}
 
-NEON_S3_FUNCTION(neon_s3_presign_head) { return PresignExisting(fcinfo, Operation::kPresignHead, "HEAD"); }
+NEON_S3_FUNCTION(neon_s3_presign_head) {
+  return PresignExisting(fcinfo, Operation::kPresignHead, "HEAD");
+}
 
-NEON_S3_FUNCTION(neon_s3_presign_delete) { return PresignExisting(fcinfo, Operation::kPresignDelete, "DELETE"); }
+NEON_S3_FUNCTION(neon_s3_presign_delete) {
+  return PresignExisting(fcinfo, Operation::kPresignDelete, "DELETE");
+}
 
 NEON_S3_FUNCTION(neon_s3_presign_put) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
@@ -118,7 +128,8 @@ NEON_S3_FUNCTION(neon_s3_presign_put) {
     for (const UploadHeaders::Header& header : UploadHeaders(constraints)) {
       AddSignedHeader(header.name, header.value, &state.presigner().headers());
     }
-    url = SignRequest(state, {Operation::kPresignPut, "PUT", key, &request.target, expires_in, request.signed_at});
+    url = SignRequest(state, {Operation::kPresignPut, "PUT", key, &request.target, expires_in,
+                              request.signed_at});
   });
   return WarnedUrlDatum(url);
 }
@@ -137,7 +148,8 @@ NEON_S3_FUNCTION(neon_s3_presign_upload_part) {
     BackendState& state = BackendState::Get();
     BeginRequest(state, request.query, request.headers);
     AddPart(*upload_id, part_number, &state.presigner().query());
-    url = SignRequest(state, {Operation::kPresignUploadPart, "PUT", key, &request.target, expires_in, request.signed_at});
+    url = SignRequest(state, {Operation::kPresignUploadPart, "PUT", key, &request.target,
+                              expires_in, request.signed_at});
   });
   return WarnedUrlDatum(url);
 }

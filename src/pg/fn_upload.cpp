@@ -64,7 +64,8 @@ NEON_S3_FUNCTION(neon_s3_presign_upload) {
     for (const UploadHeaders::Header& header : *headers) {
       AddSignedHeader(header.name, header.value, &state.presigner().headers());
     }
-    url = SignRequest(state, {Operation::kPresignUpload, "PUT", key, &target, expires_in, ToUnixSeconds(now)});
+    url = SignRequest(
+        state, {Operation::kPresignUpload, "PUT", key, &target, expires_in, ToUnixSeconds(now)});
     state.buffer().clear();
     AppendObjectUrl(*url.address, key, &state.buffer());
     public_url = state.buffer();
@@ -74,9 +75,11 @@ NEON_S3_FUNCTION(neon_s3_presign_upload) {
   WarnIfClamped(url.validity);
 
   // X-Amz-Date has no fraction.
-  const TimestampTz expires_at = now - now % USECS_PER_SEC + url.validity.expires_in * USECS_PER_SEC;
-  Datum values[] = {TextDatum("PUT"),        UrlDatum(url.presigned),        HeadersDatum(*headers),
-                    TextDatum(object_key),   TextDatum(public_url), TimestampTzGetDatum(expires_at)};
+  const TimestampTz expires_at =
+      now - now % USECS_PER_SEC + url.validity.expires_in * USECS_PER_SEC;
+  Datum values[] = {TextDatum("PUT"),       UrlDatum(url.presigned),
+                    HeadersDatum(*headers), TextDatum(object_key),
+                    TextDatum(public_url),  TimestampTzGetDatum(expires_at)};
   bool nulls[lengthof(values)] = {};
   return RowDatum(fcinfo, values, nulls);
 }

@@ -14,8 +14,8 @@ std::string Encoded(std::string_view bytes) {
 TEST(UriEncoding, KeepsUnreservedBytesOnly) {
   for (int c = 0; c < 256; ++c) {
     const std::string byte(1, static_cast<char>(c));
-    const bool unreserved = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-                            c == '-' || c == '.' || c == '_' || c == '~';
+    const bool unreserved = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                            (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
     char escaped[4];
     snprintf(escaped, sizeof escaped, "%%%02X", c);
     EXPECT_EQ(Encoded(byte), unreserved ? byte : escaped);
@@ -52,15 +52,17 @@ TEST(ParseDecimal, TakesWhatFits) {
 TEST(Utf8, IsCheckedToTheLetter) {
   using namespace std::string_view_literals;
   for (const std::string_view text :
-       {""sv, "\x01\x7f"sv, "\xc2\x80"sv, "\xdf\xbf"sv, "\xe0\xa0\x80"sv, "\xec\xbf\xbf"sv, "\xed\x9f\xbf"sv,
-        "\xee\x80\x80"sv, "\xef\xbf\xbf"sv, "\xf0\x90\x80\x80"sv, "\xf3\xbf\xbf\xbf"sv, "\xf4\x8f\xbf\xbf"sv}) {
+       {""sv, "\x01\x7f"sv, "\xc2\x80"sv, "\xdf\xbf"sv, "\xe0\xa0\x80"sv, "\xec\xbf\xbf"sv,
+        "\xed\x9f\xbf"sv, "\xee\x80\x80"sv, "\xef\xbf\xbf"sv, "\xf0\x90\x80\x80"sv,
+        "\xf3\xbf\xbf\xbf"sv, "\xf4\x8f\xbf\xbf"sv}) {
     EXPECT_TRUE(IsValidUtf8(text));
     EXPECT_TRUE(IsValidUtf8("a" + std::string(text) + "z"));
   }
   for (const std::string_view text :
-       {"\0"sv, "\x80"sv, "\xbf"sv, "\xc0\x80"sv, "\xc1\xbf"sv, "\xc2"sv, "\xc2\x41"sv, "\xc2\xc0"sv, "\xe0\x9f\xbf"sv,
-        "\xe1\x80"sv, "\xe1\x80\x41"sv, "\xed\xa0\x80"sv, "\xed\xbf\xbf"sv, "\xf0\x8f\xbf\xbf"sv,
-        "\xf1\x80\x80"sv, "\xf1\x80\x80\x41"sv, "\xf4\x90\x80\x80"sv, "\xf5\x80\x80\x80"sv, "\xff"sv}) {
+       {"\0"sv, "\x80"sv, "\xbf"sv, "\xc0\x80"sv, "\xc1\xbf"sv, "\xc2"sv, "\xc2\x41"sv,
+        "\xc2\xc0"sv, "\xe0\x9f\xbf"sv, "\xe1\x80"sv, "\xe1\x80\x41"sv, "\xed\xa0\x80"sv,
+        "\xed\xbf\xbf"sv, "\xf0\x8f\xbf\xbf"sv, "\xf1\x80\x80"sv, "\xf1\x80\x80\x41"sv,
+        "\xf4\x90\x80\x80"sv, "\xf5\x80\x80\x80"sv, "\xff"sv}) {
     EXPECT_FALSE(IsValidUtf8(text));
     EXPECT_FALSE(IsValidUtf8("a" + std::string(text) + "z"));
   }
@@ -72,7 +74,8 @@ TEST(Base64, IsUndone) {
     EXPECT_EQ(Base64Decoded(Base64(bytes)), bytes);
     bytes.push_back(static_cast<char>(size * 7));
   }
-  for (const char* text : {"Z", "Zg", "Zg=", "Zg===", "=", "====", "Z===", "Zg=a", "Zm 8", "Zm8\n", "Zm-_", " Zm8="}) {
+  for (const char* text :
+       {"Z", "Zg", "Zg=", "Zg===", "=", "====", "Z===", "Zg=a", "Zm 8", "Zm8\n", "Zm-_", " Zm8="}) {
     EXPECT_EQ(Base64Decoded(text), std::nullopt) << text;
   }
 }

@@ -40,16 +40,22 @@ TEST(ResolveAddress, FollowsTheStyle) {
     return Show(ResolveAddress(endpoint, style, bucket));
   };
   const Endpoint aws = AwsEndpoint("eu-west-1");
-  EXPECT_EQ(show(aws, AddressingStyle::kAuto, "photos"), "https://photos.s3.eu-west-1.amazonaws.com|");
-  EXPECT_EQ(show(aws, AddressingStyle::kAuto, "my.photos"), "https://s3.eu-west-1.amazonaws.com|/my.photos");
-  EXPECT_EQ(show(aws, AddressingStyle::kAuto, "My_Photos"), "https://s3.eu-west-1.amazonaws.com|/My_Photos");
-  EXPECT_EQ(show(aws, AddressingStyle::kPath, "photos"), "https://s3.eu-west-1.amazonaws.com|/photos");
-  EXPECT_EQ(show(kHttp, AddressingStyle::kAuto, "photos"), "http://s3.example.com:8080|/base/photos");
+  EXPECT_EQ(show(aws, AddressingStyle::kAuto, "photos"),
+            "https://photos.s3.eu-west-1.amazonaws.com|");
+  EXPECT_EQ(show(aws, AddressingStyle::kAuto, "my.photos"),
+            "https://s3.eu-west-1.amazonaws.com|/my.photos");
+  EXPECT_EQ(show(aws, AddressingStyle::kAuto, "My_Photos"),
+            "https://s3.eu-west-1.amazonaws.com|/My_Photos");
+  EXPECT_EQ(show(aws, AddressingStyle::kPath, "photos"),
+            "https://s3.eu-west-1.amazonaws.com|/photos");
+  EXPECT_EQ(show(kHttp, AddressingStyle::kAuto, "photos"),
+            "http://s3.example.com:8080|/base/photos");
   EXPECT_EQ(show(kHttps, AddressingStyle::kVirtual, "photos"), "https://photos.s3.example.com|");
   const Endpoint with_slash{"http", "h", "", "/base/"};
   EXPECT_EQ(show(with_slash, AddressingStyle::kPath, "photos"), "http://h|/base/photos");
   EXPECT_EQ(show(with_slash, AddressingStyle::kVirtual, "photos"), "http://photos.h|/base/");
-  EXPECT_EQ(show(kHttp, AddressingStyle::kVirtual, "my.photos"), "http://my.photos.s3.example.com:8080|/base");
+  EXPECT_EQ(show(kHttp, AddressingStyle::kVirtual, "my.photos"),
+            "http://my.photos.s3.example.com:8080|/base");
 }
 
 TEST(ResolveAddress, RefusesAVirtualHostThatCannotBe) {
@@ -65,11 +71,14 @@ TEST(ResolveAddress, RefusesAVirtualHostThatCannotBe) {
 }
 
 TEST(ValidateBucketName, TakesS3sNamesAndLegacyOnes) {
-  for (const char* name : {"abc", "my.bucket.name", "0numeric1", "My_Legacy.Bucket-", "1.2.3.4.5", "a..b"}) {
+  for (const char* name :
+       {"abc", "my.bucket.name", "0numeric1", "My_Legacy.Bucket-", "1.2.3.4.5", "a..b"}) {
     EXPECT_NO_THROW(ValidateBucketName(name)) << name;
   }
   EXPECT_NO_THROW(ValidateBucketName(std::string(255, 'a')));
-  for (const char* name : {"", "ab", "a/b", "a b", "bucket?", "192.168.5.4", "999.1.1.1", "b\xc3\xbc" "cket"}) {
+  for (const char* name : {"", "ab", "a/b", "a b", "bucket?", "192.168.5.4", "999.1.1.1",
+                           "b\xc3\xbc"
+                           "cket"}) {
     EXPECT_THROW(ValidateBucketName(name), Error) << name;
   }
   EXPECT_THROW(ValidateBucketName(std::string(256, 'a')), Error);

@@ -8,10 +8,12 @@ namespace neon_s3 {
 namespace {
 
 TEST(ValidateObjectKey, TakesAnythingButDotSegments) {
-  for (const char* key : {"a", "/", "//", "/a/", "a//b", "...", "a./b", ".a", "a..b", "%2e%2e", "\n"}) {
+  for (const char* key :
+       {"a", "/", "//", "/a/", "a//b", "...", "a./b", ".a", "a..b", "%2e%2e", "\n"}) {
     EXPECT_NO_THROW(ValidateObjectKey(key)) << key;
   }
-  for (const char* key : {"", ".", "..", "./a", "../a", "a/.", "a/..", "a/./b", "a/../b", "/.", "//.."}) {
+  for (const char* key :
+       {"", ".", "..", "./a", "../a", "a/.", "a/..", "a/./b", "a/../b", "/.", "//.."}) {
     EXPECT_THROW(ValidateObjectKey(key), Error) << key;
   }
   EXPECT_NO_THROW(ValidateObjectKey(std::string(1024, 'k')));
@@ -20,7 +22,8 @@ TEST(ValidateObjectKey, TakesAnythingButDotSegments) {
 
 TEST(MakeObjectKey, KeepsAnOrdinaryName) {
   EXPECT_EQ(MakeObjectKey("", "uuid", "cat photo.png"), "uuid-cat photo.png");
-  EXPECT_EQ(MakeObjectKey("users/7/", "uuid", "\xf0\x9f\x98\xba.png"), "users/7/uuid-\xf0\x9f\x98\xba.png");
+  EXPECT_EQ(MakeObjectKey("users/7/", "uuid", "\xf0\x9f\x98\xba.png"),
+            "users/7/uuid-\xf0\x9f\x98\xba.png");
 }
 
 TEST(MakeObjectKey, TakesTheLastComponentWithoutControls) {
@@ -28,7 +31,8 @@ TEST(MakeObjectKey, TakesTheLastComponentWithoutControls) {
   EXPECT_EQ(MakeObjectKey("", "u", "C:\\fakepath\\cat.png"), "u-cat.png");
   EXPECT_EQ(MakeObjectKey("", "u", "a\r\nb\x7f.png"), "u-ab.png");
   EXPECT_EQ(MakeObjectKey("", "u", ".."), "u-..");
-  for (const char* name : {"", "/", "a/", "\\", "\n"}) EXPECT_THROW(MakeObjectKey("", "u", name), Error) << name;
+  for (const char* name : {"", "/", "a/", "\\", "\n"})
+    EXPECT_THROW(MakeObjectKey("", "u", name), Error) << name;
   EXPECT_THROW(MakeObjectKey("../", "u", "a"), Error);
 }
 

@@ -8,8 +8,8 @@ namespace neon_s3 {
 namespace {
 
 TEST(PartList, TakesPartsInAnyOrderAndUnderEitherName) {
-  const auto parts =
-      ParsePartList(R"([{"part_number": 3, "etag": "c"}, {"PartNumber": 1, "ETag": "\"a\"", "size": 5}])");
+  const auto parts = ParsePartList(
+      R"([{"part_number": 3, "etag": "c"}, {"PartNumber": 1, "ETag": "\"a\"", "size": 5}])");
   ASSERT_EQ(parts.size(), 2U);
   EXPECT_EQ(parts[0].part_number, 1);
   EXPECT_EQ(parts[0].etag, "\"a\"");

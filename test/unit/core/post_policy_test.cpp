@@ -24,7 +24,8 @@ PostPolicy NewPolicy(std::string_view key = "key", std::string_view token = "") 
 // One condition as one text: kind, lower-case name, value.
 std::string Show(const PolicyCondition& condition) {
   if (condition.kind == ConditionKind::kContentLengthRange) {
-    return "range " + std::to_string(condition.min_length) + " " + std::to_string(condition.max_length);
+    return "range " + std::to_string(condition.min_length) + " " +
+           std::to_string(condition.max_length);
   }
   return (condition.kind == ConditionKind::kEquals ? "eq " : "starts-with ") +
          LowerCase(condition.name) + " " + condition.value;
@@ -38,7 +39,8 @@ std::multiset<std::string> ShowAll(const PostPolicy& policy) {
 
 PolicyCondition ParseCondition(const Json& json) {
   if (json.is_object()) {
-    return {ConditionKind::kEquals, json.begin().key(), json.begin().value().get<std::string>(), 0, 0};
+    return {ConditionKind::kEquals, json.begin().key(), json.begin().value().get<std::string>(), 0,
+            0};
   }
   if (json[0] == "content-length-range") {
     return {ConditionKind::kContentLengthRange, "", "", json[1].get<std::int64_t>(),
@@ -69,8 +71,8 @@ TEST(PostPolicy, MeetsTheVectors) {
         vector["addressing"] == "virtual" ? AddressingStyle::kVirtual : AddressingStyle::kPath;
     const Address address =
         ResolveAddress(test::ParseVectorEndpoint(vector["endpoint"]), style, bucket);
-    const PostPolicyRequest request{&address, region, bucket, key, vector["expires_s"],
-                                    test::ParseTime(vector["signed_at"])};
+    const PostPolicyRequest request{
+        &address, region, bucket, key, vector["expires_s"], test::ParseTime(vector["signed_at"])};
     if (HasDotSegment(key)) {
       EXPECT_THROW(PostPolicy(request, {access_key, secret, token}), Error);
       continue;
@@ -80,7 +82,8 @@ TEST(PostPolicy, MeetsTheVectors) {
       for (const auto& [name, value] : vector["fields"].items()) {
         policy.AddField(name, value.get<std::string>());
       }
-      for (const Json& condition : vector["conditions"]) policy.AddCondition(ParseCondition(condition));
+      for (const Json& condition : vector["conditions"])
+        policy.AddCondition(ParseCondition(condition));
     } catch (const Error&) {
       ++contradictions;
       continue;
@@ -91,8 +94,9 @@ TEST(PostPolicy, MeetsTheVectors) {
       EXPECT_EQ(got.count(Show(ParseCondition(condition))), 1u) << condition;
     }
     EXPECT_EQ(got.count("eq bucket " + bucket), 1u);
-    EXPECT_EQ(test::ParseTime(policy.expiration()),
-              test::ParseTime(vector["expected_expiration"].get<std::string>().substr(0, 19) + "Z"));
+    EXPECT_EQ(
+        test::ParseTime(policy.expiration()),
+        test::ParseTime(vector["expected_expiration"].get<std::string>().substr(0, 19) + "Z"));
 
     std::string signature;
     const UtcTime time(request.signed_at);
@@ -113,9 +117,10 @@ TEST(PostPolicy, IsSignedLikeThePublishedExamples) {
     SCOPED_TRACE(vector["name"]);
     const UtcTime time(test::ParseTime(vector["signed_at"]));
     std::string signature;
-    AppendSignature(keys.Get(sha256, vector["secret_key"].get<std::string>(), time.date(),
-                             vector["region"].get<std::string>(), vector["service"].get<std::string>()),
-                    vector["expected_policy_b64"].get<std::string>(), &signature);
+    AppendSignature(
+        keys.Get(sha256, vector["secret_key"].get<std::string>(), time.date(),
+                 vector["region"].get<std::string>(), vector["service"].get<std::string>()),
+        vector["expected_policy_b64"].get<std::string>(), &signature);
     EXPECT_EQ(signature, vector["expected_signature"]);
   }
   EXPECT_GE(vectors.size(), 4u);
@@ -179,7 +184,8 @@ TEST(PostPolicy, RefusesContradictions) {
 
 TEST(PostPolicy, RefusesWhatIsNotTheCallersToSet) {
   PostPolicy policy = NewPolicy();
-  for (const char* name : {"key", "Bucket", "policy", "file", "X-Amz-Signature", "x-amz-date", "", "a b"}) {
+  for (const char* name :
+       {"key", "Bucket", "policy", "file", "X-Amz-Signature", "x-amz-date", "", "a b"}) {
     EXPECT_THROW(policy.AddField(name, "x"), Error) << name;
   }
   EXPECT_THROW(policy.AddField("Content-Type", "a\r\nb"), Error);

@@ -39,8 +39,9 @@ TEST(SigV4, GivesEveryStageOfTheHeaderVectors) {
     AppendCredentialScope(time, region, service, &scope);
     AppendStringToSign(time, scope, sha256.Digest(request), &string_to_sign);
     EXPECT_EQ(string_to_sign, vector["expected_string_to_sign"]);
-    AppendSignature(keys.Get(sha256, vector["secret_key"].get<std::string>(), time.date(), region, service),
-                    string_to_sign, &signature);
+    AppendSignature(
+        keys.Get(sha256, vector["secret_key"].get<std::string>(), time.date(), region, service),
+        string_to_sign, &signature);
     EXPECT_EQ(signature, vector["expected_signature"]);
     AppendAuthorization(vector["access_key"].get<std::string>(), scope, headers, signature,
                         &authorization);
@@ -54,8 +55,8 @@ TEST(SigV4, GivesEveryStageOfTheHeaderVectors) {
 // https://docs.aws.amazon.com/general/latest/gr/signature-v4-examples.html
 TEST(DeriveSigningKey, GivesTheKeyOfAwsDocumentation) {
   Sha256 sha256;
-  HmacSha256Key derived = DeriveSigningKey(sha256, "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "20120215",
-                                           "us-east-1", "iam");
+  HmacSha256Key derived = DeriveSigningKey(sha256, "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+                                           "20120215", "us-east-1", "iam");
   const unsigned char key[] = {0xf4, 0x78, 0x0e, 0x2d, 0x9f, 0x65, 0xfa, 0x89, 0x5f, 0x9c, 0x67,
                                0xb3, 0x2c, 0xe1, 0xba, 0xf0, 0xb0, 0xd8, 0xa4, 0x35, 0x05, 0xa0,
                                0x00, 0xa1, 0xa9, 0xe0, 0x90, 0xd4, 0x14, 0xdb, 0x40, 0x4d};
@@ -67,8 +68,8 @@ TEST(SigningKeyCache, NeverServesAnotherScopeOrSecret) {
   Sha256 sha256;
   SigningKeyCache cache;
   const std::string scopes[][4] = {
-      {"secret", "20130524", "us-east-1", "s3"}, {"secret", "20130525", "us-east-1", "s3"},
-      {"secreT", "20130525", "us-east-1", "s3"}, {"secreT", "20130525", "us-east-2", "s3"},
+      {"secret", "20130524", "us-east-1", "s3"},  {"secret", "20130525", "us-east-1", "s3"},
+      {"secreT", "20130525", "us-east-1", "s3"},  {"secreT", "20130525", "us-east-2", "s3"},
       {"secreT", "20130525", "us-east-2", "sts"}, {"secret", "20130524", "us-east-1", "s3"},
   };
   for (const auto& [secret, date, region, service] : scopes) {
@@ -81,7 +82,8 @@ TEST(SigningKeyCache, NeverServesAnotherScopeOrSecret) {
 
 TEST(QueryParameters, AreSortedByTheBytesOfTheEncodedName) {
   QueryParameters query;
-  const char* names[] = {"a", "~x", "A", "a-b", "a1", "a.b", "\xc3\xa9", "a b", "_", "a%20b", "a+b"};
+  const char* names[] = {"a",        "~x",  "A", "a-b",   "a1", "a.b",
+                         "\xc3\xa9", "a b", "_", "a%20b", "a+b"};
   for (const char* name : names) query.Add(name, "");
   query.Add("a", "2");
   query.Add("a", "1");
@@ -89,8 +91,7 @@ TEST(QueryParameters, AreSortedByTheBytesOfTheEncodedName) {
   query.Add("last", "?");
   std::string out;
   query.AppendTo(&out);
-  EXPECT_EQ(out,
-            "%C3%A9=&A=&_=&a=&a=1&a=2&a%20b=&a%2520b=&a%2Bb=&a-b=&a.b=&a1=&~x=&last=%3F");
+  EXPECT_EQ(out, "%C3%A9=&A=&_=&a=&a=1&a=2&a%20b=&a%2520b=&a%2Bb=&a-b=&a.b=&a1=&~x=&last=%3F");
 }
 
 TEST(SignedHeaders, AreLowerCaseTrimmedAndCollapsed) {

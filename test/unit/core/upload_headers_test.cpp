@@ -23,9 +23,10 @@ TEST(UploadHeaders, AreWhatIsAskedFor) {
   EXPECT_EQ(Show(constraints), "");
   const std::string digest(32, '\0');
   constraints = {"image/png", 9223372036854775807, digest, false};
-  EXPECT_EQ(Show(constraints),
-            "content-type: image/png\ncontent-length: 9223372036854775807\n"
-            "x-amz-checksum-sha256: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\nif-none-match: *\n");
+  EXPECT_EQ(
+      Show(constraints),
+      "content-type: image/png\ncontent-length: 9223372036854775807\n"
+      "x-amz-checksum-sha256: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\nif-none-match: *\n");
 }
 
 TEST(UploadHeaders, RefuseWhatCannotBe) {

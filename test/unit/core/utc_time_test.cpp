@@ -17,8 +17,8 @@ TEST(UtcTime, AgreesWithTheCLibrary) {
     std::tm tm{};
     ASSERT_NE(gmtime_r(&time, &tm), nullptr);
     char expected[40];
-    snprintf(expected, sizeof expected, "%04d%02d%02dT%02d%02d%02dZ", tm.tm_year + 1900, tm.tm_mon + 1,
-             tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+    snprintf(expected, sizeof expected, "%04d%02d%02dT%02d%02d%02dZ", tm.tm_year + 1900,
+             tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
     ASSERT_EQ(UtcTime(t).timestamp(), expected) << t;
     ASSERT_EQ(UtcTime(t).date(), std::string_view(expected, 8)) << t;
   }
@@ -49,8 +49,9 @@ TEST(ParseIso8601, IsTheInverseOfExtended) {
 
 TEST(ParseIso8601, TakesFractionsAndZones) {
   const std::int64_t noon = 1769860800;
-  const char* texts[] = {"2026-01-31T12:00:00Z",      "2026-01-31T12:00:00.123456Z", "2026-01-31t12:00:00z",
-                         "2026-01-31 12:00:00+00:00", "2026-01-31T13:30:00+01:30",   "2026-01-31T04:00:00-08:00"};
+  const char* texts[] = {"2026-01-31T12:00:00Z",      "2026-01-31T12:00:00.123456Z",
+                         "2026-01-31t12:00:00z",      "2026-01-31 12:00:00+00:00",
+                         "2026-01-31T13:30:00+01:30", "2026-01-31T04:00:00-08:00"};
   for (const char* text : texts) EXPECT_EQ(ParseIso8601(text), noon) << text;
   EXPECT_EQ(ParseIso8601("2024-02-29T23:59:60Z"), 1709251200);
 }
@@ -88,10 +89,20 @@ TEST(ParseHttpDate, AgreesWithTheCLibrary) {
 
 TEST(ParseHttpDate, RefusesTheRest) {
   const char* texts[] = {
-      "", "Sun", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 GMT ", "Sun, 6 Nov 1994 08:49:37 GMT",
-      "sun, 06 Nov 1994 08:49:37 GMT", "unM, 06 Nov 1994 08:49:37 GMT", "Sun, 06 anF 1994 08:49:37 GMT",
-      "Sun, 31 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 24:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 UTC",
-      "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994", "Sun, 00 Nov 1994 08:49:37 GMT",
+      "",
+      "Sun",
+      "Sun, 06 Nov 1994 08:49:37",
+      "Sun, 06 Nov 1994 08:49:37 GMT ",
+      "Sun, 6 Nov 1994 08:49:37 GMT",
+      "sun, 06 Nov 1994 08:49:37 GMT",
+      "unM, 06 Nov 1994 08:49:37 GMT",
+      "Sun, 06 anF 1994 08:49:37 GMT",
+      "Sun, 31 Nov 1994 08:49:37 GMT",
+      "Sun, 06 Nov 1994 24:49:37 GMT",
+      "Sun, 06 Nov 1994 08:49:37 UTC",
+      "Sunday, 06-Nov-94 08:49:37 GMT",
+      "Sun Nov  6 08:49:37 1994",
+      "Sun, 00 Nov 1994 08:49:37 GMT",
       "Sun, 06 Nov 1994 08:49:37 +0000",
   };
   for (const char* text : texts) EXPECT_EQ(ParseHttpDate(text), std::nullopt) << text;

@@ -1,4 +1,5 @@
-// The signing vectors: the project's own in test/vectors, and where NEON_S3_VECTORS names a folder, those too.
+// The signing vectors: the project's own in test/vectors, and where NEON_S3_VECTORS names a folder,
+// those too.
 #pragma once
 
 #include <cstdlib>

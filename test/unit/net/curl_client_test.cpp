@@ -13,11 +13,11 @@ namespace neon_s3 {
 namespace {
 
 using namespace std::chrono_literals;
-using test::SilentPort;
 using test::ErrorOf;
 using test::HttpServer;
 using test::ServedReply;
 using test::ServedRequest;
+using test::SilentPort;
 using test::Stopwatch;
 
 HttpLimits Within(std::chrono::milliseconds time) {

@@ -69,7 +69,8 @@ TEST(EndpointUrl, RefusesTheRest) {
       "https://ex%61mple.com\r\nX: y",
       "https://[::1",
       "https://[fe80::1%25eth0]",
-      "https://b\xc3\xbc" "cher.example",
+      "https://b\xc3\xbc"
+      "cher.example",
       "https://exa$mple.com",
   };
   for (const char* url : urls) {

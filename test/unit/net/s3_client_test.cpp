@@ -140,7 +140,9 @@ TEST_F(S3ClientTest, SendsUnsafeRequestsOnce) {
 TEST_F(S3ClientTest, CountsWhatItDoes) {
   static std::int64_t sent, received;
   sent = received = 0;
-  limits_.on_progress = [](const S3Usage& usage) { sent = usage.bytes_sent, received = usage.bytes_received; };
+  limits_.on_progress = [](const S3Usage& usage) {
+    sent = usage.bytes_sent, received = usage.bytes_received;
+  };
   Begin();
   const std::string body(100000, 'x');
   client_.Call(PutObject("bucket", "key", body, {}, true));
