@@ -1,4 +1,4 @@
-// HTTP over libcurl: several requests at once, each within its limits. C++'s regime.
+// HTTP over libcurl: several requests at once, each within its limits. C++ side.
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,4 @@
-// S3 over HTTP: signed, within limits, repeated where that is safe, several at once. C++'s regime.
+// S3 over HTTP: signed, within limits, repeated where that is safe, several at once. C++ side.
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,4 @@
-// What the backends did and are doing: s3_stats and s3_progress. Either regime: nothing here raises
+// What the backends did and are doing: s3_stats and s3_progress. Either side: nothing here raises
 // an ERROR or throws.
 //
 // The numbers are in a file below pg_stat_tmp that every backend maps, so that neither the library

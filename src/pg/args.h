@@ -1,4 +1,4 @@
-// SQL arguments as plain data. PostgreSQL's regime: everything here may raise an ERROR.
+// SQL arguments as plain data. Postgres side: everything here may raise an ERROR.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// What a backend keeps from call to call. C++'s regime.
+// What a backend keeps from call to call. C++ side.
 #pragma once
 
 #include <cstdint>

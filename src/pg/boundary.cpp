@@ -15,7 +15,7 @@ extern "C" {
 namespace neon_s3 {
 namespace {
 
-int foreign_depth = 0;
+int guard_depth = 0;
 
 template <std::size_t kSize>
 void Fill(char (&field)[kSize], std::string_view text) {
@@ -34,7 +34,7 @@ void FillReport(ErrorReport* report, ErrorCode code, std::string_view message,
 
 }  // namespace
 
-void AssertPostgresRegime() { Assert(foreign_depth == 0); }
+void AssertOutsideGuard() { Assert(guard_depth == 0); }
 
 int SqlState(ErrorCode code) {
   switch (code) {
@@ -74,7 +74,7 @@ int SqlState(ErrorCode code) {
 }
 
 const char* ServerText(const char* utf8) {
-  AssertPostgresRegime();
+  AssertOutsideGuard();
   return pg_any_to_server(utf8, static_cast<int>(std::strlen(utf8)), PG_UTF8);
 }
 
@@ -101,9 +101,9 @@ void Raise(const ErrorReport& report) {
 
 namespace internal {
 
-void EnterForeign() { ++foreign_depth; }
+void EnterGuard() { ++guard_depth; }
 
-void LeaveForeign() { --foreign_depth; }
+void LeaveGuard() { --guard_depth; }
 
 void CaptureException(ErrorReport* report) noexcept {
   try {

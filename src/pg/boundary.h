@@ -1,8 +1,10 @@
-// The one way from PostgreSQL's error regime (longjmp) into C++'s (exceptions) and back.
+// The one way from the Postgres side (errors are longjmps) to the C++ side (errors are exceptions),
+// and back.
 //
-// Outside of a guard: PostgreSQL may be called, and may longjmp, so only trivially destructible
-// objects may be alive. Inside: C++ may throw, and PostgreSQL must not be called at all. What C++
-// throws becomes a plain ErrorReport, and is raised once every C++ object is gone.
+// Outside of a guard is the Postgres side: PostgreSQL may be called and may longjmp, so only
+// trivially destructible objects may be alive. Inside is the C++ side: C++ may throw, and
+// PostgreSQL must not be called at all. What C++ throws becomes a plain ErrorReport, which is
+// raised once every C++ object is gone.
 #pragma once
 
 #include <type_traits>
@@ -29,26 +31,26 @@ int SqlState(ErrorCode code);
 // For hooks that report in their own way. The text is converted like Raise() does.
 const char* ServerText(const char* utf8);
 
-// In either regime: true where the backend has been asked to stop what it does. What waits in C++
-// polls it and throws kCancelled, which Foreign() turns into PostgreSQL's own handling of the
+// On either side: true where the backend has been asked to stop what it does. What waits in C++
+// polls it and throws kCancelled, which Guard() turns into PostgreSQL's own handling of the
 // interrupt.
 bool Cancelled();
 
 // Asserts that PostgreSQL may be called here.
-void AssertPostgresRegime();
+void AssertOutsideGuard();
 
 namespace internal {
-void EnterForeign();
-void LeaveForeign();
+void EnterGuard();
+void LeaveGuard();
 // Only in a catch clause.
 void CaptureException(ErrorReport* report) noexcept;
 }  // namespace internal
 
-// Runs `body` in C++'s regime. False where it threw; `report` says what.
+// Runs `body` on the C++ side. False where it threw; `report` says what.
 template <typename Body>
-bool TryForeign(const Body& body, ErrorReport* report) {
+bool TryGuard(const Body& body, ErrorReport* report) {
   static_assert(std::is_trivially_destructible_v<Body>, "capture by reference, or plain data");
-  internal::EnterForeign();
+  internal::EnterGuard();
   bool ok = true;
   try {
     body();
@@ -56,15 +58,15 @@ bool TryForeign(const Body& body, ErrorReport* report) {
     internal::CaptureException(report);
     ok = false;
   }
-  internal::LeaveForeign();
+  internal::LeaveGuard();
   return ok;
 }
 
 // The same; what `body` threw is raised as an ERROR.
 template <typename Body>
-void Foreign(const Body& body) {
+void Guard(const Body& body) {
   ErrorReport report;
-  if (!TryForeign(body, &report)) Raise(report);
+  if (!TryGuard(body, &report)) Raise(report);
 }
 
 }  // namespace neon_s3

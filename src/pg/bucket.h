@@ -1,4 +1,4 @@
-// What the functions about buckets have in common. C++'s regime.
+// What the functions about buckets have in common. C++ side.
 #pragma once
 
 #include <optional>

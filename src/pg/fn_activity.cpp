@@ -52,11 +52,9 @@ void PutRow(FunctionCallInfo fcinfo, Operation operation, const Counters& counte
 }
 
 }  // namespace
-}  // namespace neon_s3
 
-using namespace neon_s3;
-
-NEON_S3_FUNCTION(neon_s3_progress) {
+NEON_S3_FUNCTION(neon_s3_progress);
+Datum neon_s3_progress(PG_FUNCTION_ARGS) {
   BeginRows(fcinfo);
   const std::size_t slot_count = SlotCount();
   for (std::size_t slot = 0; slot < slot_count; ++slot) {
@@ -68,7 +66,8 @@ NEON_S3_FUNCTION(neon_s3_progress) {
   PG_RETURN_NULL();
 }
 
-NEON_S3_FUNCTION(neon_s3_stats) {
+NEON_S3_FUNCTION(neon_s3_stats);
+Datum neon_s3_stats(PG_FUNCTION_ARGS) {
   Counters sums[kOperationCount];
   BeginRows(fcinfo);
   SumCounters(sums);
@@ -78,7 +77,10 @@ NEON_S3_FUNCTION(neon_s3_stats) {
   PG_RETURN_NULL();
 }
 
-NEON_S3_FUNCTION(neon_s3_stats_reset) {
+NEON_S3_FUNCTION(neon_s3_stats_reset);
+Datum neon_s3_stats_reset(PG_FUNCTION_ARGS) {
   ResetCounters();
   PG_RETURN_VOID();
 }
+
+}  // namespace neon_s3

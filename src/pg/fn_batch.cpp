@@ -134,11 +134,9 @@ void SetKeys(std::size_t done, const TextArgs& keys) {
 }
 
 }  // namespace
-}  // namespace neon_s3
 
-using namespace neon_s3;
-
-NEON_S3_FUNCTION(neon_s3_head_objects) {
+NEON_S3_FUNCTION(neon_s3_head_objects);
+Datum neon_s3_head_objects(PG_FUNCTION_ARGS) {
   ArgReader args(fcinfo);
   const TextArgs keys = args.Texts("keys");
   const Target target = ReadTarget(args);
@@ -169,7 +167,8 @@ NEON_S3_FUNCTION(neon_s3_head_objects) {
   PG_RETURN_NULL();
 }
 
-NEON_S3_FUNCTION(neon_s3_delete_objects) {
+NEON_S3_FUNCTION(neon_s3_delete_objects);
+Datum neon_s3_delete_objects(PG_FUNCTION_ARGS) {
   ArgReader args(fcinfo);
   const TextArgs keys = args.Texts("keys");
   const Target target = ReadTarget(args);
@@ -205,3 +204,5 @@ NEON_S3_FUNCTION(neon_s3_delete_objects) {
   call.Finish();
   PG_RETURN_NULL();
 }
+
+}  // namespace neon_s3

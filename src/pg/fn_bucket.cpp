@@ -95,11 +95,8 @@ std::string PublicAccessBlockXml(bool block, bool block_acls) {
   return BucketConfigToXml(BucketConfig::kPublicAccessBlock, switches.dump());
 }
 
-}  // namespace neon_s3
-
-using namespace neon_s3;
-
-NEON_S3_FUNCTION(neon_s3_create_bucket) {
+NEON_S3_FUNCTION(neon_s3_create_bucket);
+Datum neon_s3_create_bucket(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
   const Target target = ReadTarget(args);
@@ -107,13 +104,15 @@ NEON_S3_FUNCTION(neon_s3_create_bucket) {
               [&](std::string_view bucket) { return CreateBucketAt(target, bucket); });
 }
 
-NEON_S3_FUNCTION(neon_s3_delete_bucket) {
+NEON_S3_FUNCTION(neon_s3_delete_bucket);
+Datum neon_s3_delete_bucket(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
   return Send(Operation::kDeleteBucket, ReadTarget(args), DeleteBucket);
 }
 
-NEON_S3_FUNCTION(neon_s3_bucket_exists) {
+NEON_S3_FUNCTION(neon_s3_bucket_exists);
+Datum neon_s3_bucket_exists(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
   const Target target = ReadTarget(args);
@@ -124,19 +123,23 @@ NEON_S3_FUNCTION(neon_s3_bucket_exists) {
   PG_RETURN_BOOL(exists);
 }
 
-NEON_S3_FUNCTION(neon_s3_put_bucket_cors) {
+NEON_S3_FUNCTION(neon_s3_put_bucket_cors);
+Datum neon_s3_put_bucket_cors(PG_FUNCTION_ARGS) {
   return PutXml(fcinfo, Operation::kPutBucketCors, BucketConfig::kCors, "cors");
 }
 
-NEON_S3_FUNCTION(neon_s3_get_bucket_cors) {
+NEON_S3_FUNCTION(neon_s3_get_bucket_cors);
+Datum neon_s3_get_bucket_cors(PG_FUNCTION_ARGS) {
   return GetXml(fcinfo, Operation::kGetBucketCors, BucketConfig::kCors, "cors");
 }
 
-NEON_S3_FUNCTION(neon_s3_delete_bucket_cors) {
+NEON_S3_FUNCTION(neon_s3_delete_bucket_cors);
+Datum neon_s3_delete_bucket_cors(PG_FUNCTION_ARGS) {
   return Delete(fcinfo, Operation::kDeleteBucketCors, "cors");
 }
 
-NEON_S3_FUNCTION(neon_s3_put_bucket_policy) {
+NEON_S3_FUNCTION(neon_s3_put_bucket_policy);
+Datum neon_s3_put_bucket_policy(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
   if (!JB_ROOT_IS_OBJECT(PG_GETARG_JSONB_P(0))) {
@@ -149,18 +152,21 @@ NEON_S3_FUNCTION(neon_s3_put_bucket_policy) {
   });
 }
 
-NEON_S3_FUNCTION(neon_s3_get_bucket_policy) {
+NEON_S3_FUNCTION(neon_s3_get_bucket_policy);
+Datum neon_s3_get_bucket_policy(PG_FUNCTION_ARGS) {
   return GetJson(fcinfo, Operation::kGetBucketPolicy, "policy", [](const std::string& json) {
     if (nlohmann::json::accept(json)) return json;
     RaiseMalformedReply("The policy is no JSON.");
   });
 }
 
-NEON_S3_FUNCTION(neon_s3_delete_bucket_policy) {
+NEON_S3_FUNCTION(neon_s3_delete_bucket_policy);
+Datum neon_s3_delete_bucket_policy(PG_FUNCTION_ARGS) {
   return Delete(fcinfo, Operation::kDeleteBucketPolicy, "policy");
 }
 
-NEON_S3_FUNCTION(neon_s3_put_public_access_block) {
+NEON_S3_FUNCTION(neon_s3_put_public_access_block);
+Datum neon_s3_put_public_access_block(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
   const bool block = args.Boolean(true);
@@ -169,15 +175,20 @@ NEON_S3_FUNCTION(neon_s3_put_public_access_block) {
   });
 }
 
-NEON_S3_FUNCTION(neon_s3_get_public_access_block) {
+NEON_S3_FUNCTION(neon_s3_get_public_access_block);
+Datum neon_s3_get_public_access_block(PG_FUNCTION_ARGS) {
   return GetXml(fcinfo, Operation::kGetPublicAccessBlock, BucketConfig::kPublicAccessBlock,
                 "publicAccessBlock");
 }
 
-NEON_S3_FUNCTION(neon_s3_put_bucket_lifecycle) {
+NEON_S3_FUNCTION(neon_s3_put_bucket_lifecycle);
+Datum neon_s3_put_bucket_lifecycle(PG_FUNCTION_ARGS) {
   return PutXml(fcinfo, Operation::kPutBucketLifecycle, BucketConfig::kLifecycle, "lifecycle");
 }
 
-NEON_S3_FUNCTION(neon_s3_get_bucket_lifecycle) {
+NEON_S3_FUNCTION(neon_s3_get_bucket_lifecycle);
+Datum neon_s3_get_bucket_lifecycle(PG_FUNCTION_ARGS) {
   return GetXml(fcinfo, Operation::kGetBucketLifecycle, BucketConfig::kLifecycle, "lifecycle");
 }
+
+}  // namespace neon_s3

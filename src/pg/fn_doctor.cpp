@@ -238,11 +238,9 @@ class Doctor {
 };
 
 }  // namespace
-}  // namespace neon_s3
 
-using namespace neon_s3;
-
-NEON_S3_FUNCTION(neon_s3_doctor) {
+NEON_S3_FUNCTION(neon_s3_doctor);
+Datum neon_s3_doctor(PG_FUNCTION_ARGS) {
   ArgReader args(fcinfo);
   const Target target = ReadTarget(args);
   BeginRows(fcinfo);
@@ -250,7 +248,7 @@ NEON_S3_FUNCTION(neon_s3_doctor) {
 
   const std::vector<Finding>* findings;
   S3Call call(Operation::kDoctor, {}, target);
-  Foreign([&] {
+  Guard([&] {
     Doctor doctor(call, std::string("neon_s3-doctor-").append(uuid));
     findings = &call.Keep(doctor.Examine());
   });
@@ -265,3 +263,5 @@ NEON_S3_FUNCTION(neon_s3_doctor) {
   call.Finish();
   PG_RETURN_NULL();
 }
+
+}  // namespace neon_s3

@@ -27,8 +27,7 @@ constexpr std::int64_t kMostParts = 10000;   // of an upload: S3's limit
 constexpr std::int64_t kMiB = 1 << 20;
 constexpr std::size_t kPartsAtOnce = 4;
 
-// ---------------------------------------------------------------- large objects, in PostgreSQL's
-// regime
+// ---------------------------------------------------------------- large objects (Postgres side)
 
 // With a snapshot of its own, so that a large object made by the same statement is there.
 int OpenLargeObject(Oid lo, int mode) {
@@ -229,11 +228,9 @@ HttpResponse PartOf(S3Reply reply, const Download& download) {
 }
 
 }  // namespace
-}  // namespace neon_s3
 
-using namespace neon_s3;
-
-NEON_S3_FUNCTION(neon_s3_put_large_object) {
+NEON_S3_FUNCTION(neon_s3_put_large_object);
+Datum neon_s3_put_large_object(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
   PutArgs put;
@@ -265,7 +262,8 @@ NEON_S3_FUNCTION(neon_s3_put_large_object) {
   return row;
 }
 
-NEON_S3_FUNCTION(neon_s3_get_large_object) {
+NEON_S3_FUNCTION(neon_s3_get_large_object);
+Datum neon_s3_get_large_object(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
   const OptionalText key = args.Text();
@@ -307,3 +305,5 @@ NEON_S3_FUNCTION(neon_s3_get_large_object) {
   call.Finish();
   PG_RETURN_OID(*lo);
 }
+
+}  // namespace neon_s3

@@ -112,11 +112,9 @@ void PutRows(FunctionCallInfo fcinfo, ScratchMemory& memory, const Items& items)
 }
 
 }  // namespace
-}  // namespace neon_s3
 
-using namespace neon_s3;
-
-NEON_S3_FUNCTION(neon_s3_list_objects) {
+NEON_S3_FUNCTION(neon_s3_list_objects);
+Datum neon_s3_list_objects(PG_FUNCTION_ARGS) {
   ArgReader args(fcinfo);
   ListArgs list;
   list.prefix = args.Text();
@@ -141,7 +139,8 @@ NEON_S3_FUNCTION(neon_s3_list_objects) {
   PG_RETURN_NULL();
 }
 
-NEON_S3_FUNCTION(neon_s3_list_parts) {
+NEON_S3_FUNCTION(neon_s3_list_parts);
+Datum neon_s3_list_parts(PG_FUNCTION_ARGS) {
   ArgReader args(fcinfo);
   const OptionalText key = args.Text();
   const OptionalText upload_id = args.Text();
@@ -168,7 +167,8 @@ NEON_S3_FUNCTION(neon_s3_list_parts) {
   PG_RETURN_NULL();
 }
 
-NEON_S3_FUNCTION(neon_s3_list_multipart_uploads) {
+NEON_S3_FUNCTION(neon_s3_list_multipart_uploads);
+Datum neon_s3_list_multipart_uploads(PG_FUNCTION_ARGS) {
   ArgReader args(fcinfo);
   const OptionalText prefix = args.Text();
   const Target target = ReadTarget(args);
@@ -194,7 +194,8 @@ NEON_S3_FUNCTION(neon_s3_list_multipart_uploads) {
   PG_RETURN_NULL();
 }
 
-NEON_S3_FUNCTION(neon_s3_list_buckets) {
+NEON_S3_FUNCTION(neon_s3_list_buckets);
+Datum neon_s3_list_buckets(PG_FUNCTION_ARGS) {
   ArgReader args(fcinfo);
   const Target target = ResolveTarget({}, args.Name());
   BeginRows(fcinfo);
@@ -208,3 +209,5 @@ NEON_S3_FUNCTION(neon_s3_list_buckets) {
   call.Finish();
   PG_RETURN_NULL();
 }
+
+}  // namespace neon_s3

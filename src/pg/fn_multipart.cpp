@@ -4,9 +4,10 @@
 #include "pg/result.h"
 #include "pg/s3_call.h"
 
-using namespace neon_s3;
+namespace neon_s3 {
 
-NEON_S3_FUNCTION(neon_s3_create_multipart_upload) {
+NEON_S3_FUNCTION(neon_s3_create_multipart_upload);
+Datum neon_s3_create_multipart_upload(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
   const OptionalText key = args.Text();
@@ -27,7 +28,8 @@ NEON_S3_FUNCTION(neon_s3_create_multipart_upload) {
   return result;
 }
 
-NEON_S3_FUNCTION(neon_s3_complete_multipart_upload) {
+NEON_S3_FUNCTION(neon_s3_complete_multipart_upload);
+Datum neon_s3_complete_multipart_upload(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
   const OptionalText key = args.Text();
@@ -47,7 +49,8 @@ NEON_S3_FUNCTION(neon_s3_complete_multipart_upload) {
   return row;
 }
 
-NEON_S3_FUNCTION(neon_s3_abort_multipart_upload) {
+NEON_S3_FUNCTION(neon_s3_abort_multipart_upload);
+Datum neon_s3_abort_multipart_upload(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
   const OptionalText key = args.Text();
@@ -62,3 +65,5 @@ NEON_S3_FUNCTION(neon_s3_abort_multipart_upload) {
   call.Finish();
   PG_RETURN_VOID();
 }
+
+}  // namespace neon_s3

@@ -31,7 +31,7 @@ Datum ObjectRow(FunctionCallInfo fcinfo, std::string_view key, const ObjectInfo&
   return row.Finish(fcinfo);
 }
 
-// In C++'s regime PostgreSQL may not raise that it has no memory.
+// On the C++ side PostgreSQL may not raise that it has no memory.
 bytea* NewBytea(std::string_view bytes) {
   auto* result = static_cast<bytea*>(palloc_extended(bytes.size() + VARHDRSZ, MCXT_ALLOC_NO_OOM));
   if (result == nullptr) throw std::bad_alloc();
@@ -41,11 +41,9 @@ bytea* NewBytea(std::string_view bytes) {
 }
 
 }  // namespace
-}  // namespace neon_s3
 
-using namespace neon_s3;
-
-NEON_S3_FUNCTION(neon_s3_put_object) {
+NEON_S3_FUNCTION(neon_s3_put_object);
+Datum neon_s3_put_object(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
   const OptionalText key = args.Text();
@@ -68,7 +66,8 @@ NEON_S3_FUNCTION(neon_s3_put_object) {
   return row;
 }
 
-NEON_S3_FUNCTION(neon_s3_get_object) {
+NEON_S3_FUNCTION(neon_s3_get_object);
+Datum neon_s3_get_object(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
   const OptionalText key = args.Text();
@@ -93,7 +92,8 @@ NEON_S3_FUNCTION(neon_s3_get_object) {
   PG_RETURN_BYTEA_P(body);
 }
 
-NEON_S3_FUNCTION(neon_s3_head_object) {
+NEON_S3_FUNCTION(neon_s3_head_object);
+Datum neon_s3_head_object(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
   const OptionalText key = args.Text();
@@ -112,7 +112,8 @@ NEON_S3_FUNCTION(neon_s3_head_object) {
   return row;
 }
 
-NEON_S3_FUNCTION(neon_s3_object_exists) {
+NEON_S3_FUNCTION(neon_s3_object_exists);
+Datum neon_s3_object_exists(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
   const OptionalText key = args.Text();
@@ -128,7 +129,8 @@ NEON_S3_FUNCTION(neon_s3_object_exists) {
   PG_RETURN_BOOL(exists);
 }
 
-NEON_S3_FUNCTION(neon_s3_copy_object) {
+NEON_S3_FUNCTION(neon_s3_copy_object);
+Datum neon_s3_copy_object(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
   const OptionalText source_key = args.Text();
@@ -150,7 +152,8 @@ NEON_S3_FUNCTION(neon_s3_copy_object) {
   return row;
 }
 
-NEON_S3_FUNCTION(neon_s3_delete_object) {
+NEON_S3_FUNCTION(neon_s3_delete_object);
+Datum neon_s3_delete_object(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
   const OptionalText key = args.Text();
@@ -165,3 +168,5 @@ NEON_S3_FUNCTION(neon_s3_delete_object) {
   call.Finish();
   PG_RETURN_VOID();
 }
+
+}  // namespace neon_s3

@@ -153,11 +153,9 @@ Datum FieldsDatum(const PostPolicy& policy) {
 }
 
 }  // namespace
-}  // namespace neon_s3
 
-using namespace neon_s3;
-
-NEON_S3_FUNCTION(neon_s3_presign_post) {
+NEON_S3_FUNCTION(neon_s3_presign_post);
+Datum neon_s3_presign_post(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
   const OptionalText key = args.Text();
@@ -172,7 +170,7 @@ NEON_S3_FUNCTION(neon_s3_presign_post) {
 
   Validity validity;
   const PostPolicy* policy = nullptr;
-  Foreign([&] {
+  Guard([&] {
     BackendState& state = BackendState::Get();
     PostPolicyRequest request;
     validity = FindCredentials(state, target, expires_in, signed_at);
@@ -198,7 +196,7 @@ NEON_S3_FUNCTION(neon_s3_presign_post) {
   });
   WarnIfClamped(validity);
   const std::string_view json = PolicyJson(*policy);
-  Foreign([&] {
+  Guard([&] {
     BackendState& state = BackendState::Get();
     state.post_policy()->Sign(json, state.presigner().sha256(), state.presigner().signing_keys(),
                               validity.credentials.secret_access_key);
@@ -209,3 +207,5 @@ NEON_S3_FUNCTION(neon_s3_presign_post) {
   bool nulls[lengthof(values)] = {};
   return RowDatum(fcinfo, values, nulls);
 }
+
+}  // namespace neon_s3

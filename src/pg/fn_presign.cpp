@@ -44,7 +44,7 @@ Datum PresignExisting(FunctionCallInfo fcinfo, Operation operation, std::string_
   const RequestArgs request = ReadRequest(args);
 
   SignedUrl url;
-  Foreign([&] {
+  Guard([&] {
     BackendState& state = BackendState::Get();
     BeginRequest(state, request.query, request.headers);
     QueryParameters& query = state.presigner().query();
@@ -81,7 +81,7 @@ bool PresignAny(FunctionCallInfo fcinfo, Operation operation, SignedUrl* url) {
   // of a join never turns into the URL of a listing.
   if (!key && request.query.count == 0) return false;
 
-  Foreign([&] {
+  Guard([&] {
     BackendState& state = BackendState::Get();
     const std::string_view upper_case = ParseMethod(*method);
     BeginRequest(state, request.query, request.headers);
@@ -93,23 +93,24 @@ bool PresignAny(FunctionCallInfo fcinfo, Operation operation, SignedUrl* url) {
 }
 
 }  // namespace
-}  // namespace neon_s3
 
-using namespace neon_s3;
-
-NEON_S3_FUNCTION(neon_s3_presign_get) {
+NEON_S3_FUNCTION(neon_s3_presign_get);
+Datum neon_s3_presign_get(PG_FUNCTION_ARGS) {
   return PresignExisting(fcinfo, Operation::kPresignGet, "GET");
 }
 
-NEON_S3_FUNCTION(neon_s3_presign_head) {
+NEON_S3_FUNCTION(neon_s3_presign_head);
+Datum neon_s3_presign_head(PG_FUNCTION_ARGS) {
   return PresignExisting(fcinfo, Operation::kPresignHead, "HEAD");
 }
 
-NEON_S3_FUNCTION(neon_s3_presign_delete) {
+NEON_S3_FUNCTION(neon_s3_presign_delete);
+Datum neon_s3_presign_delete(PG_FUNCTION_ARGS) {
   return PresignExisting(fcinfo, Operation::kPresignDelete, "DELETE");
 }
 
-NEON_S3_FUNCTION(neon_s3_presign_put) {
+NEON_S3_FUNCTION(neon_s3_presign_put);
+Datum neon_s3_presign_put(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
   const OptionalText key = args.Text();
@@ -122,7 +123,7 @@ NEON_S3_FUNCTION(neon_s3_presign_put) {
   const RequestArgs request = ReadRequest(args);
 
   SignedUrl url;
-  Foreign([&] {
+  Guard([&] {
     BackendState& state = BackendState::Get();
     BeginRequest(state, request.query, request.headers);
     for (const UploadHeaders::Header& header : UploadHeaders(constraints)) {
@@ -134,7 +135,8 @@ NEON_S3_FUNCTION(neon_s3_presign_put) {
   return WarnedUrlDatum(url);
 }
 
-NEON_S3_FUNCTION(neon_s3_presign_upload_part) {
+NEON_S3_FUNCTION(neon_s3_presign_upload_part);
+Datum neon_s3_presign_upload_part(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
   const OptionalText key = args.Text();
@@ -144,7 +146,7 @@ NEON_S3_FUNCTION(neon_s3_presign_upload_part) {
   const RequestArgs request = ReadRequest(args);
 
   SignedUrl url;
-  Foreign([&] {
+  Guard([&] {
     BackendState& state = BackendState::Get();
     BeginRequest(state, request.query, request.headers);
     AddPart(*upload_id, part_number, &state.presigner().query());
@@ -154,13 +156,15 @@ NEON_S3_FUNCTION(neon_s3_presign_upload_part) {
   return WarnedUrlDatum(url);
 }
 
-NEON_S3_FUNCTION(neon_s3_presign) {
+NEON_S3_FUNCTION(neon_s3_presign);
+Datum neon_s3_presign(PG_FUNCTION_ARGS) {
   SignedUrl url;
   if (!PresignAny(fcinfo, Operation::kPresign, &url)) PG_RETURN_NULL();
   return UrlDatum(url.presigned);
 }
 
-NEON_S3_FUNCTION(neon_s3_presign_explain) {
+NEON_S3_FUNCTION(neon_s3_presign_explain);
+Datum neon_s3_presign_explain(PG_FUNCTION_ARGS) {
   SignedUrl url;
   if (!PresignAny(fcinfo, Operation::kPresignExplain, &url)) PG_RETURN_NULL();
   const PresignedUrl& presigned = url.presigned;
@@ -171,14 +175,15 @@ NEON_S3_FUNCTION(neon_s3_presign_explain) {
   return RowDatum(fcinfo, values, nulls);
 }
 
-NEON_S3_FUNCTION(neon_s3_public_url) {
+NEON_S3_FUNCTION(neon_s3_public_url);
+Datum neon_s3_public_url(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
   const OptionalText key = args.Text();
   const Target target = ReadTarget(args);
 
   std::string_view url;
-  Foreign([&] {
+  Guard([&] {
     ValidateObjectKey(*key);
     BackendState& state = BackendState::Get();
     state.buffer().clear();
@@ -187,3 +192,5 @@ NEON_S3_FUNCTION(neon_s3_public_url) {
   });
   return TextDatum(url);
 }
+
+}  // namespace neon_s3

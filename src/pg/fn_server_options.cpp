@@ -95,15 +95,13 @@ void CheckOption(const Option& option, const char* value) {
                     errmsg("only superusers may set option \"%s\"", option.name),
                     errdetail("It chooses among the credentials of the database server.")));
   }
-  Foreign([&] { option.check(value); });
+  Guard([&] { option.check(value); });
 }
 
 }  // namespace
-}  // namespace neon_s3
 
-using namespace neon_s3;
-
-NEON_S3_FUNCTION(neon_s3_server_options_validator) {
+NEON_S3_FUNCTION(neon_s3_server_options_validator);
+Datum neon_s3_server_options_validator(PG_FUNCTION_ARGS) {
   List* options = untransformRelOptions(PG_GETARG_DATUM(0));
   const Oid catalog = PG_GETARG_OID(1);
   ListCell* cell;
@@ -115,3 +113,5 @@ NEON_S3_FUNCTION(neon_s3_server_options_validator) {
   }
   PG_RETURN_VOID();
 }
+
+}  // namespace neon_s3

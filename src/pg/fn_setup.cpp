@@ -104,11 +104,9 @@ void SetUp(S3Call& call, const TextArgs& origins, bool public_read, std::vector<
 }
 
 }  // namespace
-}  // namespace neon_s3
 
-using namespace neon_s3;
-
-NEON_S3_FUNCTION(neon_s3_setup_bucket) {
+NEON_S3_FUNCTION(neon_s3_setup_bucket);
+Datum neon_s3_setup_bucket(PG_FUNCTION_ARGS) {
   ArgReader args(fcinfo);
   const OptionalText bucket = args.Text();
   const TextArgs origins = args.Texts("allowed_origins");
@@ -134,3 +132,5 @@ NEON_S3_FUNCTION(neon_s3_setup_bucket) {
   call.Finish();
   PG_RETURN_NULL();
 }
+
+}  // namespace neon_s3

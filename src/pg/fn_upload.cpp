@@ -34,11 +34,9 @@ PresignedUpload ToRemember(std::string object_key, const UploadConstraints& cons
 }
 
 }  // namespace
-}  // namespace neon_s3
 
-using namespace neon_s3;
-
-NEON_S3_FUNCTION(neon_s3_presign_upload) {
+NEON_S3_FUNCTION(neon_s3_presign_upload);
+Datum neon_s3_presign_upload(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
   UploadConstraints constraints;
@@ -56,7 +54,7 @@ NEON_S3_FUNCTION(neon_s3_presign_upload) {
   std::optional<UploadHeaders> headers;
   SignedUrl url;
   std::string_view object_key, public_url;
-  Foreign([&] {
+  Guard([&] {
     BackendState& state = BackendState::Get();
     const std::string key = MakeObjectKey(key_prefix.value_or(""), uuid, *file_name);
     BeginRequest(state, {}, {});
@@ -84,11 +82,12 @@ NEON_S3_FUNCTION(neon_s3_presign_upload) {
   return RowDatum(fcinfo, values, nulls);
 }
 
-NEON_S3_FUNCTION(neon_s3_recall_upload) {
+NEON_S3_FUNCTION(neon_s3_recall_upload);
+Datum neon_s3_recall_upload(PG_FUNCTION_ARGS) {
   ArgReader args(fcinfo);
   const OptionalText object_key = args.Text();
   const PresignedUpload* upload = nullptr;
-  Foreign([&] {
+  Guard([&] {
     ValidateObjectKey(*object_key);
     upload = BackendState::Get().Recall(*object_key);
   });
@@ -105,3 +104,5 @@ NEON_S3_FUNCTION(neon_s3_recall_upload) {
   }
   return RowDatum(fcinfo, values, nulls);
 }
+
+}  // namespace neon_s3

@@ -131,7 +131,7 @@ template <typename Validate>
 bool CheckText(const char* value, const Validate& validate) {
   ErrorReport report;
   if (*value == '\0') return true;
-  if (TryForeign([&] { validate(value); }, &report)) return true;
+  if (TryGuard([&] { validate(value); }, &report)) return true;
   GUC_check_errcode(SqlState(report.code));
   GUC_check_errmsg("%s", ServerText(report.message));
   if (*report.hint) GUC_check_errhint("%s", ServerText(report.hint));

@@ -1,4 +1,4 @@
-// The replies to several requests at once, in the order of the requests. C++'s regime, but for
+// The replies to several requests at once, in the order of the requests. C++ side, but for
 // Front() and Pop().
 #pragma once
 

@@ -19,12 +19,11 @@ extern "C" {
 // so from version 16 on). Symbols are prefixed, since the server loads libraries RTLD_GLOBAL.
 #define NEON_S3_EXPORT extern "C" __attribute__((visibility("default")))
 
-// A function callable from SQL.
+// Declares a function callable from SQL; its definition, Datum name(PG_FUNCTION_ARGS), follows.
 #define NEON_S3_FUNCTION(name)                                 \
   NEON_S3_EXPORT const Pg_finfo_record* pg_finfo_##name(void); \
   const Pg_finfo_record* pg_finfo_##name(void) {               \
     static const Pg_finfo_record info = {1};                   \
     return &info;                                              \
   }                                                            \
-  NEON_S3_EXPORT Datum name(PG_FUNCTION_ARGS);                 \
-  Datum name(PG_FUNCTION_ARGS)
+  NEON_S3_EXPORT Datum name(PG_FUNCTION_ARGS)

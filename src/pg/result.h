@@ -1,4 +1,4 @@
-// SQL results. PostgreSQL's regime: everything here may raise an ERROR. Texts come in UTF-8 and go
+// SQL results. Postgres side: everything here may raise an ERROR. Texts come in UTF-8 and go
 // out in the server's encoding.
 #pragma once
 

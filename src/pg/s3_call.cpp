@@ -85,7 +85,7 @@ void End(bool failed) {
   if (is_begun) {
     AddUsage();
     ErrorReport ignored;
-    TryForeign([] { call_state->client.Drop(); }, &ignored);
+    TryGuard([] { call_state->client.Drop(); }, &ignored);
   }
   if (call_state != nullptr) call_state->kept.reset();
   Count(active_operation, counters);

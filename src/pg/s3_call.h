@@ -19,18 +19,18 @@ namespace neon_s3 {
 // a time.
 class S3Call {
  public:
-  // PostgreSQL's regime. `target` outlives the call. 25006 for an operation that changes something
+  // Postgres side. `target` outlives the call. 25006 for an operation that changes something
   // at the server, in a transaction that may not.
   S3Call(Operation operation, const OptionalText& key, const Target& target);
 
-  // Runs `body(S3Client&)` in C++'s regime, with a client that goes where the target says, unless
+  // Runs `body(S3Client&)` on the C++ side, with a client that goes where the target says, unless
   // Begin() sent it elsewhere.
   template <typename Body>
   void Run(const Body& body) {
-    Foreign([&] { body(Client()); });
+    Guard([&] { body(Client()); });
   }
 
-  // C++'s regime: for what goes elsewhere, or goes on when there are no credentials.
+  // C++ side: for what goes elsewhere, or goes on when there are no credentials.
   S3Client& Begin(S3Service service, S3Limits limits);
 
   // The same in PG_CATCH(), to clean up: other requests are dropped, what goes wrong is ignored,
@@ -39,17 +39,17 @@ class S3Call {
   void RunLast(const Body& body) {
     const bool is_cancelled = geterrcode() == ERRCODE_QUERY_CANCELED;
     ErrorReport ignored;
-    TryForeign([&] { body(LastClient(is_cancelled)); }, &ignored);
+    TryGuard([&] { body(LastClient(is_cancelled)); }, &ignored);
   }
 
-  // PostgreSQL's regime: all went well.
+  // Postgres side: all went well.
   void Finish();
 
-  // C++'s regime, in Run().
+  // C++ side, in Run().
   std::string_view bucket() const;  // kBadArgument where there is none
   const Target& target() const { return *target_; }
 
-  // C++'s regime: keeps a value for PostgreSQL's, until the next Keep() or Finish().
+  // C++ side: keeps a value for PostgreSQL's, until the next Keep() or Finish().
   template <typename T>
   T& Keep(T value) {
     return Kept().emplace<T>(std::move(value));
@@ -63,24 +63,24 @@ class S3Call {
   const Target* target_;
 };
 
-// PostgreSQL's regime: the row (etag, version_id).
+// Postgres side: the row (etag, version_id).
 Datum WrittenRow(FunctionCallInfo fcinfo, const WrittenObject& written);
 
-// C++'s regime: completes a multipart upload.
+// C++ side: completes a multipart upload.
 WrittenObject Complete(S3Client& s3, std::string_view bucket, std::string_view key,
                        std::string_view upload_id, const std::vector<CompletedPart>& parts,
                        bool overwrite);
 
-// C++'s regime: false where the answer is that there is no such thing.
+// C++ side: false where the answer is that there is no such thing.
 bool Exists(S3Client& s3, S3Request request);
 
 // An error in one line, for a column.
 std::string DescribeError(const Error& error);
 
-// C++'s regime.
+// C++ side.
 ObjectAttributes AttributesOf(const OptionalText& content_type, const FieldArgs& metadata);
 
-// C++'s regime: where `target` says, and as whom; and in the limits of the settings. kNoCredentials
+// C++ side: where `target` says, and as whom; and in the limits of the settings. kNoCredentials
 // and the other errors of FindCredentials().
 S3Service MakeService(const Target& target);
 S3Limits MakeLimits();

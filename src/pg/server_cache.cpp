@@ -220,7 +220,7 @@ void Fill(Entry* entry) {
   const ForeignServer& server = *RequireServer(NameStr(entry->key.name));
   Take(server.options, texts);
   if (!style.empty()) {
-    Foreign([&] { options.addressing_style = ParseAddressingStyle(style); });
+    Guard([&] { options.addressing_style = ParseAddressingStyle(style); });
   }
   options.trusted = superuser_arg(server.owner);
   List* mapping = MappingOptions(server.serverid);

@@ -1,4 +1,4 @@
-// Named servers, read from the catalogs once. PostgreSQL's regime.
+// Named servers, read from the catalogs once. Postgres side.
 #pragma once
 
 #include <cstdint>

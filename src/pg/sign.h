@@ -17,17 +17,17 @@ struct Validity {
   Provider provider = Provider::kStatic;  // FindCredentials() tells it
 };
 
-// C++'s regime: the argument, else the default. kBadArgument where there is neither.
+// C++ side: the argument, else the default. kBadArgument where there is neither.
 std::string_view RequireBucket(const Target& target);
 
-// C++'s regime. kNoCredentials where no provider has any, or they have expired at `signed_at`.
+// C++ side. kNoCredentials where no provider has any, or they have expired at `signed_at`.
 Validity FindCredentials(BackendState& state, const Target& target, std::int64_t expires_in,
                          std::int64_t signed_at);
 
-// PostgreSQL's regime: the WARNING that belongs to a clamped expiry.
+// Postgres side: the WARNING that belongs to a clamped expiry.
 void WarnIfClamped(const Validity& validity);
 
-// C++'s regime: begins a new request in the state's presigner, with what the caller adds to it.
+// C++ side: begins a new request in the state's presigner, with what the caller adds to it.
 // kBadArgument for what can't be signed.
 void BeginRequest(BackendState& state, const FieldArgs& query, const FieldArgs& headers);
 
@@ -46,7 +46,7 @@ struct SignedUrl {
   const Address* address;  // of the bucket; good as long as BackendState has it
 };
 
-// C++'s regime: signs the request that was begun.
+// C++ side: signs the request that was begun.
 SignedUrl SignRequest(BackendState& state, const SigningArgs& args);
 
 }  // namespace neon_s3

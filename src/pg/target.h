@@ -1,5 +1,5 @@
 // Which bucket where, and with whose credentials: the settings neon_s3.*, or a named server's over
-// them. PostgreSQL's regime.
+// them. Postgres side.
 #pragma once
 
 #include <cstdint>

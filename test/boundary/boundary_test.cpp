@@ -75,10 +75,11 @@ void Throw(std::string_view kind, int depth) {
 
 using namespace neon_s3;
 
-NEON_S3_FUNCTION(throw_it) {
+NEON_S3_FUNCTION(throw_it);
+Datum throw_it(PG_FUNCTION_ARGS) {
   const text* kind = PG_GETARG_TEXT_PP(0);
   const std::string_view view(VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
-  Foreign([&] { Throw(view, 5); });
-  AssertPostgresRegime();
+  Guard([&] { Throw(view, 5); });
+  AssertOutsideGuard();
   PG_RETURN_INT32(alive);
 }
