@@ -7,6 +7,7 @@
 #include "core/crypto.h"
 #include "core/encoding.h"
 #include "core/error.h"
+#include "core/error_reply.h"
 #include "core/text.h"
 #include "core/upload_headers.h"
 #include "core/xml.h"
@@ -102,13 +103,12 @@ void CheckPartNumber(int part_number) {
   RaiseBadArgument("part number " + std::to_string(part_number) + " is not between 1 and 10000");
 }
 
-std::string Quoted(std::string_view etag) {
+bool IsEtag(std::string_view etag) {
   etag = WithoutQuotes(etag);
-  if (etag.empty() || HasControls(etag)) {
-    RaiseBadArgument("invalid ETag \"" + WithoutControls(etag) + "\"");
-  }
-  return "\"" + std::string(etag) + "\"";
+  return !etag.empty() && !HasControls(etag);
 }
+
+std::string Quoted(std::string_view etag) { return "\"" + std::string(WithoutQuotes(etag)) + "\""; }
 
 std::string PartsDocument(const std::vector<CompletedPart>& parts) {
   if (parts.empty()) RaiseBadArgument("an upload is completed with one part at least");
@@ -122,6 +122,9 @@ std::string PartsDocument(const std::vector<CompletedPart>& parts) {
                        std::to_string(last));
     }
     last = part.part_number;
+    if (!IsEtag(part.etag)) {
+      RaiseBadArgument("invalid ETag \"" + WithoutControls(part.etag) + "\"");
+    }
     const pugi::xml_node element = AppendElement(root, "Part");
     AppendElement(element, "PartNumber", std::to_string(part.part_number));
     AppendElement(element, "ETag", Quoted(part.etag));
@@ -188,6 +191,7 @@ void SetRange(std::optional<std::int64_t> start, std::optional<std::int64_t> len
 }
 
 void SetIfMatch(std::string_view etag, S3Request* request) {
+  if (!IsEtag(etag)) RaiseMalformedReply("The ETag \"" + WithoutControls(etag) + "\" is invalid.");
   AddHeader("if-match", Quoted(etag), request);
 }
 

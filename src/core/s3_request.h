@@ -54,7 +54,7 @@ S3Request GetObject(std::string_view bucket, std::string_view key,
 // from the object's end, without a length.
 void SetRange(std::optional<std::int64_t> start, std::optional<std::int64_t> length,
               S3Request* request);
-// Only where the object still has this ETag.
+// Only where the object still has this ETag, which came with an earlier reply.
 void SetIfMatch(std::string_view etag, S3Request* request);
 
 S3Request HeadObject(std::string_view bucket, std::string_view key,

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "error_of.h"
+#include "expect_error.h"
 #include "vectors.h"
 
 namespace neon_s3 {

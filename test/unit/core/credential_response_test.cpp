@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "error_of.h"
+#include "expect_error.h"
 
 namespace neon_s3 {
 namespace {

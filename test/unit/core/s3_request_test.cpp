@@ -6,7 +6,7 @@
 
 #include "core/endpoint.h"
 #include "core/request_signer.h"
-#include "error_of.h"
+#include "expect_error.h"
 
 namespace neon_s3 {
 namespace {
@@ -100,7 +100,7 @@ TEST(S3Request, OfBucketsIsAsAmazonHasIt) {
 TEST(S3Request, OfPreflightsIsAsBrowsersHaveIt) {
   EXPECT_EQ(Line(PreflightObject("files", "a", "https://app.example.com", "PUT")),
             "OPTIONS /files/a origin: https://app.example.com access-control-request-method: PUT");
-  EXPECT_THROW(PreflightObject("files", "a", "x\r\ny: z", "PUT"), Error);
+  EXPECT_ERROR(ErrorCode::kBadArgument, PreflightObject("files", "a", "x\r\ny: z", "PUT"));
 }
 
 TEST(S3Request, OfConfigurationsIsAsAmazonHasIt) {
@@ -125,7 +125,7 @@ TEST(S3Request, OfConfigurationsIsAsAmazonHasIt) {
     EXPECT_EQ(DeleteBucketConfig("files", known.name).operation, known.remove);
     EXPECT_EQ(Line(DeleteBucketConfig("files", known.name)), "DELETE /files" + query);
   }
-  EXPECT_THROW(GetBucketConfig("files", "acl"), Error);
+  EXPECT_ERROR(ErrorCode::kBadArgument, GetBucketConfig("files", "acl"));
 }
 
 TEST(S3Request, DeletesKeysOfAnyKind) {
@@ -192,8 +192,8 @@ TEST(S3Request, QuotesTheEtagItMatches) {
   SetIfMatch("\"def\"", &request);
   EXPECT_EQ(request.headers[0].value, "\"abc-2\"");
   EXPECT_EQ(request.headers[1].value, "\"def\"");
-  EXPECT_THROW(SetIfMatch("", &request), Error);
-  EXPECT_THROW(SetIfMatch("a\r\nb", &request), Error);
+  EXPECT_ERROR(ErrorCode::kMalformedReply, SetIfMatch("", &request));
+  EXPECT_ERROR(ErrorCode::kMalformedReply, SetIfMatch("a\r\nb", &request));
 }
 
 TEST(S3Request, RefusesMetadataThatIsNone) {
@@ -218,8 +218,9 @@ TEST(S3Request, RefusesMetadataThatIsNone) {
 }
 
 TEST(S3Request, RefusesBadContentTypes) {
-  EXPECT_THROW(PutObject("files", "a", "", {"", {}}, true), Error);
-  EXPECT_THROW(CreateMultipartUpload("files", "a", {"text/plain\r\nx: y", {}}), Error);
+  EXPECT_ERROR(ErrorCode::kBadArgument, PutObject("files", "a", "", {"", {}}, true));
+  EXPECT_ERROR(ErrorCode::kBadArgument,
+               CreateMultipartUpload("files", "a", {"text/plain\r\nx: y", {}}));
 }
 
 TEST(S3Request, RefusesPartsThatAreNone) {
@@ -236,16 +237,16 @@ TEST(S3Request, RefusesPartsThatAreNone) {
   EXPECT_EQ(refusal({{1, ""}}), "invalid ETag \"\"");
   EXPECT_EQ(refusal({{1, "\"\""}}), "invalid ETag \"\"");
   EXPECT_EQ(refusal({{1, "a\nb"}}), "invalid ETag \"ab\"");
-  EXPECT_THROW(UploadPart("files", "a", "u", 0, ""), Error);
-  EXPECT_THROW(UploadPart("files", "a", "u", 10001, ""), Error);
+  EXPECT_ERROR(ErrorCode::kBadArgument, UploadPart("files", "a", "u", 0, ""));
+  EXPECT_ERROR(ErrorCode::kBadArgument, UploadPart("files", "a", "u", 10001, ""));
 }
 
 // DELETE without an upload's id deletes the object.
 TEST(S3Request, NeedsAnUploadsId) {
-  EXPECT_THROW(AbortMultipartUpload("files", "a", ""), Error);
-  EXPECT_THROW(UploadPart("files", "a", "", 1, ""), Error);
-  EXPECT_THROW(ListParts("files", "a", "", 0), Error);
-  EXPECT_THROW(CompleteMultipartUpload("files", "a", "", {{1, "x"}}), Error);
+  EXPECT_ERROR(ErrorCode::kBadArgument, AbortMultipartUpload("files", "a", ""));
+  EXPECT_ERROR(ErrorCode::kBadArgument, UploadPart("files", "a", "", 1, ""));
+  EXPECT_ERROR(ErrorCode::kBadArgument, ListParts("files", "a", "", 0));
+  EXPECT_ERROR(ErrorCode::kBadArgument, CompleteMultipartUpload("files", "a", "", {{1, "x"}}));
 }
 
 TEST(S3Request, SaysWhatMayBeRepeated) {

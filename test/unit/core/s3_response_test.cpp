@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "error_of.h"
+#include "expect_error.h"
 
 namespace neon_s3 {
 namespace {
@@ -127,8 +127,8 @@ TEST(DeleteResult, HasEveryKeyThatS3Mentions) {
   EXPECT_EQ(objects[1].message, "Access Denied");
   EXPECT_EQ(objects[2].key, " ");
   EXPECT_TRUE(ParseDeleteResult("<DeleteResult/>").empty());
-  EXPECT_THROW(ParseDeleteResult("<DeleteResult><Error><Key>a</Key></Error></DeleteResult>"),
-               Error);
+  EXPECT_ERROR(ErrorCode::kMalformedReply,
+               ParseDeleteResult("<DeleteResult><Error><Key>a</Key></Error></DeleteResult>"));
 }
 
 constexpr std::string_view kPage =
@@ -201,7 +201,7 @@ TEST(ObjectPage, RefusesWhatIsNone) {
 TEST(ObjectPage, SurvivesDamage) {
   std::mt19937 random(6);
   for (std::size_t size = 0; size + 20 < kPage.size(); ++size) {
-    EXPECT_THROW(ParseObjectPage(kPage.substr(0, size)), Error) << size;
+    EXPECT_ERROR(ErrorCode::kMalformedReply, ParseObjectPage(kPage.substr(0, size))) << size;
   }
   for (int round = 0; round < 5000; ++round) {
     std::string body(kPage);
@@ -217,7 +217,7 @@ TEST(UploadId, IsThere) {
   EXPECT_EQ(ParseUploadId("<InitiateMultipartUploadResult><UploadId>2~a/b</UploadId></"
                           "InitiateMultipartUploadResult>"),
             "2~a/b");
-  EXPECT_THROW(ParseUploadId("<InitiateMultipartUploadResult/>"), Error);
+  EXPECT_ERROR(ErrorCode::kMalformedReply, ParseUploadId("<InitiateMultipartUploadResult/>"));
 }
 
 TEST(PartPage, IsRead) {
@@ -236,10 +236,10 @@ TEST(PartPage, IsRead) {
       "<ListPartsResult><NextPartNumberMarker>2</NextPartNumberMarker></ListPartsResult>";
   EXPECT_EQ(ParsePartPage(last).next_marker, std::nullopt);
   for (const char* number : {"", "x", "-1", "2147483648"}) {
-    EXPECT_THROW(
+    EXPECT_ERROR(
+        ErrorCode::kMalformedReply,
         ParsePartPage("<ListPartsResult><IsTruncated>true</IsTruncated><NextPartNumberMarker>" +
-                      std::string(number) + "</NextPartNumberMarker></ListPartsResult>"),
-        Error)
+                      std::string(number) + "</NextPartNumberMarker></ListPartsResult>"))
         << number;
   }
 }
@@ -264,9 +264,9 @@ TEST(UploadPage, IsRead) {
                       "</ListMultipartUploadsResult>");
   EXPECT_EQ(last.uploads[0].key, "a+%C3%A9");
   EXPECT_EQ(last.next_key_marker + last.next_upload_id_marker, "");
-  EXPECT_THROW(ParseUploadPage("<ListMultipartUploadsResult><IsTruncated>true</IsTruncated></"
-                               "ListMultipartUploadsResult>"),
-               Error);
+  EXPECT_ERROR(ErrorCode::kMalformedReply,
+               ParseUploadPage("<ListMultipartUploadsResult><IsTruncated>true</IsTruncated></"
+                               "ListMultipartUploadsResult>"));
 }
 
 TEST(BucketList, IsRead) {
@@ -279,9 +279,10 @@ TEST(BucketList, IsRead) {
   EXPECT_EQ(buckets[0].name, "files");
   EXPECT_EQ(buckets[0].created, kNoon);
   EXPECT_EQ(buckets[1].created, std::nullopt);
-  EXPECT_THROW(ParseBucketList(
-                   "<ListAllMyBucketsResult><Buckets><Bucket/></Buckets></ListAllMyBucketsResult>"),
-               Error);
+  EXPECT_ERROR(
+      ErrorCode::kMalformedReply,
+      ParseBucketList(
+          "<ListAllMyBucketsResult><Buckets><Bucket/></Buckets></ListAllMyBucketsResult>"));
 }
 
 }  // namespace

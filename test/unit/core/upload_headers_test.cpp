@@ -6,6 +6,8 @@
 
 #include "core/error.h"
 
+#include "expect_error.h"
+
 namespace neon_s3 {
 namespace {
 
@@ -30,9 +32,9 @@ TEST(UploadHeaders, AreWhatIsAskedFor) {
 }
 
 TEST(UploadHeaders, RefuseWhatCannotBe) {
-  EXPECT_THROW(Show({"", {}, {}, true}), Error);
-  EXPECT_THROW(Show({{}, -1, {}, true}), Error);
-  EXPECT_THROW(Show({{}, {}, "short", true}), Error);
+  EXPECT_ERROR(ErrorCode::kBadArgument, Show({"", {}, {}, true}));
+  EXPECT_ERROR(ErrorCode::kBadArgument, Show({{}, -1, {}, true}));
+  EXPECT_ERROR(ErrorCode::kBadArgument, Show({{}, {}, "short", true}));
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 
 #include "core/error.h"
 
+#include "expect_error.h"
+
 namespace neon_s3 {
 namespace {
 
@@ -35,10 +37,10 @@ TEST(UtcTime, HasAnExtendedForm) {
 }
 
 TEST(UtcTime, RefusesOtherYears) {
-  EXPECT_THROW(UtcTime(253402300800), Error);
-  EXPECT_THROW(UtcTime(-62167219201), Error);
-  EXPECT_THROW(UtcTime(std::numeric_limits<std::int64_t>::min()), Error);
-  EXPECT_THROW(UtcTime(std::numeric_limits<std::int64_t>::max()), Error);
+  EXPECT_ERROR(ErrorCode::kBadArgument, UtcTime(253402300800));
+  EXPECT_ERROR(ErrorCode::kBadArgument, UtcTime(-62167219201));
+  EXPECT_ERROR(ErrorCode::kBadArgument, UtcTime(std::numeric_limits<std::int64_t>::min()));
+  EXPECT_ERROR(ErrorCode::kBadArgument, UtcTime(std::numeric_limits<std::int64_t>::max()));
 }
 
 TEST(ParseIso8601, IsTheInverseOfExtended) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "expect_error.h"
 
 namespace neon_s3 {
 namespace {
@@ -75,7 +76,7 @@ TEST(EndpointUrl, RefusesTheRest) {
   };
   for (const char* url : urls) {
     SCOPED_TRACE(url);
-    EXPECT_THROW(ParseEndpointUrl(url), Error);
+    EXPECT_ERROR(ErrorCode::kBadArgument, ParseEndpointUrl(url));
   }
 }
 

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "core/error.h"
+#include "expect_error.h"
 #include "net/monotonic.h"
 
 namespace neon_s3::test {
@@ -96,17 +97,6 @@ class TemporaryDirectory {
 inline MonotonicTime test_time{std::chrono::hours(1)};
 inline MonotonicTime TestClock() { return test_time; }
 inline void Pass(std::chrono::milliseconds time) { test_time += time; }
-
-template <typename Body>
-Error ErrorOf(const Body& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error;
-  }
-  ADD_FAILURE() << "no error";
-  return Error(ErrorCode::kSystem, "no error");
-}
 
 inline std::string AllOf(const Error& error) {
   return std::string(error.what()) + "|" + error.detail() + "|" + error.hint();
