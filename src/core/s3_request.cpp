@@ -123,7 +123,7 @@ std::string PartsDocument(const std::vector<CompletedPart>& parts) {
     }
     last = part.part_number;
     if (!IsEtag(part.etag)) {
-      RaiseBadArgument("invalid ETag \"" + WithoutControls(part.etag) + "\"");
+      RaiseBadArgument("invalid ETag \"" + WithoutControls(WithoutQuotes(part.etag)) + "\"");
     }
     const pugi::xml_node element = AppendElement(root, "Part");
     AppendElement(element, "PartNumber", std::to_string(part.part_number));
