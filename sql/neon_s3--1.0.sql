@@ -154,60 +154,13 @@ AS 'MODULE_PATHNAME', 'neon_s3_presign_upload' LANGUAGE C VOLATILE PARALLEL REST
 COMMENT ON FUNCTION s3_presign_upload(text, text, interval, text, bigint, bytea, boolean, text, text) IS
 'Everything a client needs to upload one file: a fresh object_key (key_prefix, a random UUID, "-" and the last path component of file_name), the presigned PUT URL for it, the headers to send with it verbatim, and the object''s public URL. Writes nothing: save the row with s3_save_metadata in the same transaction.';
 
-CREATE FUNCTION s3_recall_upload(object_key text, OUT content_type text, OUT content_length bigint)
-AS 'MODULE_PATHNAME', 'neon_s3_recall_upload' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
-
-COMMENT ON FUNCTION s3_recall_upload(text) IS
-'What s3_presign_upload signed for this key, as far as this session remembers (its last 1000 uploads). For s3_save_metadata.';
-
-CREATE FUNCTION s3_insert_file(
-  new_key text, new_url text, new_user text, new_type text, new_size bigint,
-  OUT id bigint, OUT object_key text, OUT file_url text, OUT user_id text, OUT upload_timestamp timestamptz)
-LANGUAGE plpgsql VOLATILE
-AS $function$
-DECLARE
-  files_name pg_catalog.text := pg_catalog.current_setting('neon_s3.files_table');
-  files pg_catalog.regclass := pg_catalog.to_regclass(files_name);
-  more_columns pg_catalog.text;
-  more_values pg_catalog.text;
-BEGIN
-  IF files IS NULL THEN
-    RAISE EXCEPTION 'files table "%" does not exist', files_name
-      USING ERRCODE = 'undefined_table',
-            HINT = 'Create it with s3_create_files_table(), or set neon_s3.files_table.';
-  END IF;
-  SELECT pg_catalog.string_agg(pg_catalog.format(', %I', a.attname), '' ORDER BY a.attnum),
-         pg_catalog.string_agg(CASE WHEN a.attname OPERATOR(pg_catalog.=) 'size'::pg_catalog.name THEN ', $5' ELSE ', $4' END, '' ORDER BY a.attnum)
-    INTO more_columns, more_values
-    FROM pg_catalog.pg_attribute a
-   WHERE a.attrelid OPERATOR(pg_catalog.=) files::pg_catalog.oid
-     AND NOT a.attisdropped
-     AND (a.attname OPERATOR(pg_catalog.=) 'content_type'::pg_catalog.name AND new_type IS NOT NULL
-          OR a.attname OPERATOR(pg_catalog.=) 'size'::pg_catalog.name AND new_size IS NOT NULL);
-  EXECUTE pg_catalog.format(
-    'INSERT INTO %s (object_key, file_url, user_id%s) VALUES ($1, $2, $3%s) '
-    'RETURNING id, object_key, file_url, user_id, upload_timestamp', files, more_columns, more_values)
-    USING new_key, new_url, new_user, new_type, new_size
-    INTO STRICT id, object_key, file_url, user_id, upload_timestamp;
-END
-$function$;
-
-COMMENT ON FUNCTION s3_insert_file(text, text, text, text, bigint) IS
-'Inserts one row into the files table (neon_s3.files_table along the search_path) with the caller''s rights; content_type and size too, where the table has those columns and they are known. For s3_save_metadata.';
-
 CREATE FUNCTION s3_save_metadata(
-  object_key text, public_file_url text, user_id text,
+  object_key text, public_file_url text, user_id text, content_type text DEFAULT NULL, size bigint DEFAULT NULL,
   OUT id bigint, OUT object_key text, OUT file_url text, OUT user_id text, OUT upload_timestamp timestamptz)
-LANGUAGE sql VOLATILE
-BEGIN ATOMIC
-  SELECT f.id, f.object_key, f.file_url, f.user_id, f.upload_timestamp
-    FROM s3_recall_upload(s3_save_metadata.object_key) AS u,
-         LATERAL s3_insert_file(s3_save_metadata.object_key, s3_save_metadata.public_file_url,
-                                s3_save_metadata.user_id, u.content_type, u.content_length) AS f;
-END;
+AS 'MODULE_PATHNAME', 'neon_s3_save_metadata' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100;
 
-COMMENT ON FUNCTION s3_save_metadata(text, text, text) IS
-'Inserts an uploaded file''s row into the files table (neon_s3.files_table, found along the search_path) with the caller''s rights, and returns it. Where the table has columns content_type and size, they are filled with what s3_presign_upload signed for the key in this session.';
+COMMENT ON FUNCTION s3_save_metadata(text, text, text, text, bigint) IS
+'Inserts an uploaded file''s row into the files table (neon_s3.files_table, found along the search_path) with the caller''s rights, and returns it. A NULL public_file_url: what s3_public_url gives. content_type and size go into columns of that name where the table has them. Columns that the caller may not read are returned as they were given, id and upload_timestamp as NULL; so is an id that is not an integer.';
 
 -- ---------------------------------------------------------------- objects
 

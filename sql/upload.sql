@@ -39,20 +39,21 @@ SELECT s3_presign_upload(NULL, NULL);
 SELECT s3_presign_upload('a/', NULL);
 SELECT s3_presign_upload('a', NULL, key_prefix => repeat('p', 1000));
 
--- columns for what is known
+-- columns for more
 ALTER TABLE s3_files ADD content_type text, ADD size integer;
-SELECT s.object_key FROM s3_presign_upload('a', 'text/plain', content_length => 5) u,
-       s3_save_metadata(u.object_key, u.public_file_url, 'user_123') s \g /dev/null
-SELECT s.object_key FROM s3_presign_upload('b', 'text/csv') u,
-       s3_save_metadata(u.object_key, u.public_file_url, 'user_123') s \g /dev/null
-SELECT object_key FROM s3_save_metadata('elsewhere', 'u', 'user_123');
-SELECT id, content_type, size FROM s3_files ORDER BY id;
+SELECT object_key FROM s3_save_metadata('both', 'u', 'user_123', 'text/plain', 5);
+SELECT object_key FROM s3_save_metadata('one', 'u', 'user_123', size => 6);
+SELECT object_key FROM s3_save_metadata('none', 'u', 'user_123');
+SELECT object_key, file_url FROM s3_save_metadata('no URL', NULL, 'user_123');
+SELECT id, object_key, content_type, size FROM s3_files WHERE id > 1 ORDER BY id;
 
 -- what the table or the key rules refuse
-SELECT * FROM s3_save_metadata('elsewhere', 'u', 'user_123');
+SELECT * FROM s3_save_metadata('none', 'u', 'user_123');
 SELECT * FROM s3_save_metadata('a/../b', 'u', 'user_123');
+SELECT * FROM s3_save_metadata('large', 'u', 'user_123', size => 3000000000);
 \set VERBOSITY terse
-SELECT * FROM s3_save_metadata('k', NULL, 'user_123');
+SELECT * FROM s3_save_metadata(NULL, NULL, 'user_123');
+SELECT * FROM s3_save_metadata('k', 'u', NULL);
 \set VERBOSITY default
 
 -- another table

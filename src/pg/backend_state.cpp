@@ -1,17 +1,10 @@
 #include "pg/backend_state.h"
 
-#include <algorithm>
-
 #include "core/error.h"
 #include "net/endpoint_url.h"
 #include "pg/sign.h"
 
 namespace neon_s3 {
-namespace {
-
-constexpr std::size_t kRememberedUploads = 1000;
-
-}  // namespace
 
 BackendState& BackendState::Get() {
   static auto* state = new BackendState();  // never destroyed: a backend ends by _exit
@@ -34,18 +27,6 @@ const Address& BackendState::ResolveClientAddress(const Target& target, std::str
   addressing_style_ = target.addressing_style;
   bucket_ = bucket;
   return address_;
-}
-
-const PresignedUpload& BackendState::Remember(PresignedUpload upload) {
-  if (uploads_.size() == kRememberedUploads) uploads_.pop_front();
-  return uploads_.emplace_back(std::move(upload));
-}
-
-const PresignedUpload* BackendState::Recall(std::string_view object_key) const {
-  const auto found =
-      std::find_if(uploads_.rbegin(), uploads_.rend(),
-                   [&](const PresignedUpload& upload) { return upload.object_key == object_key; });
-  return found == uploads_.rend() ? nullptr : &*found;
 }
 
 }  // namespace neon_s3

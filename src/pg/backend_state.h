@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,13 +13,6 @@
 #include "pg/target.h"
 
 namespace neon_s3 {
-
-// What s3_presign_upload() signed, for the s3_save_metadata() that follows in the same session.
-struct PresignedUpload {
-  std::string object_key;
-  std::string content_type;  // empty: none
-  std::optional<std::int64_t> content_length;
-};
 
 // Where a target's URLs are signed for, and with what.
 struct Signer {
@@ -53,22 +45,18 @@ class BackendState {
 
   // For results that outlive the guard; good until the next call that uses them.
   std::string& buffer() { return buffer_; }
+  std::string& object_key() { return object_key_; }
   std::optional<PostPolicy>& post_policy() { return post_policy_; }
-
-  // Keeps the last 1000. Valid until the next call.
-  const PresignedUpload& Remember(PresignedUpload upload);
-  const PresignedUpload* Recall(std::string_view object_key) const;
 
  private:
   Presigner presigner_;
-  std::string buffer_;
+  std::string buffer_, object_key_;
   std::optional<PostPolicy> post_policy_;
   CredentialChain credentials_;
   Signer signer_;
   Address address_;
   std::string bucket_, region_, endpoint_;  // what address_ was made from
   AddressingStyle addressing_style_;
-  std::deque<PresignedUpload> uploads_;
 };
 
 }  // namespace neon_s3

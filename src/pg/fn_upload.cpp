@@ -1,7 +1,8 @@
-// s3_presign_upload, and what s3_save_metadata needs of it.
+// s3_presign_upload and s3_save_metadata.
 #include "core/object_key.h"
 #include "core/upload_headers.h"
 #include "pg/boundary.h"
+#include "pg/files_table.h"
 #include "pg/result.h"
 #include "pg/sign.h"
 
@@ -13,8 +14,6 @@ extern "C" {
 namespace neon_s3 {
 namespace {
 
-constexpr std::size_t kMaxRememberedType = 255;
-
 Datum HeadersDatum(const UploadHeaders& headers) {
   JsonBuilder json;
   json.BeginObject();
@@ -23,14 +22,25 @@ Datum HeadersDatum(const UploadHeaders& headers) {
   return JsonbPGetDatum(json.Finish());
 }
 
-PresignedUpload ToRemember(std::string object_key, const UploadConstraints& constraints) {
-  PresignedUpload upload;
-  upload.object_key = std::move(object_key);
-  if (constraints.content_type && constraints.content_type->size() <= kMaxRememberedType) {
-    upload.content_type = *constraints.content_type;
-  }
-  upload.content_length = constraints.content_length;
-  return upload;
+text* TextArg(FunctionCallInfo fcinfo, int n) {
+  return PG_ARGISNULL(n) ? nullptr : PG_GETARG_TEXT_PP(n);
+}
+
+void CheckKey(std::string_view key) {
+  Guard([&] { ValidateObjectKey(key); });
+}
+
+// As s3_public_url(key) gives it.
+text* PublicUrl(std::string_view key) {
+  const Target target = ResolveTarget(std::nullopt, OptionalText());
+  std::string_view url;
+  Guard([&] {
+    BackendState& state = BackendState::Get();
+    state.buffer().clear();
+    AppendObjectUrl(state.ResolveClientAddress(target, target.region), key, &state.buffer());
+    url = state.buffer();
+  });
+  return DatumGetTextPP(TextDatum(url));
 }
 
 }  // namespace
@@ -56,7 +66,8 @@ Datum neon_s3_presign_upload(PG_FUNCTION_ARGS) {
   std::string_view object_key, public_url;
   Guard([&] {
     BackendState& state = BackendState::Get();
-    const std::string key = MakeObjectKey(key_prefix.value_or(""), uuid, *file_name);
+    state.object_key() = MakeObjectKey(key_prefix.value_or(""), uuid, *file_name);
+    const std::string& key = state.object_key();
     BeginRequest(state, {}, {});
     headers.emplace(constraints);
     for (const UploadHeaders::Header& header : *headers) {
@@ -67,7 +78,7 @@ Datum neon_s3_presign_upload(PG_FUNCTION_ARGS) {
     state.buffer().clear();
     AppendObjectUrl(*url.address, key, &state.buffer());
     public_url = state.buffer();
-    object_key = state.Remember(ToRemember(key, constraints)).object_key;
+    object_key = key;
   });
 
   WarnIfClamped(url.validity);
@@ -82,27 +93,20 @@ Datum neon_s3_presign_upload(PG_FUNCTION_ARGS) {
   return RowDatum(fcinfo, values, nulls);
 }
 
-NEON_S3_FUNCTION(neon_s3_recall_upload);
-Datum neon_s3_recall_upload(PG_FUNCTION_ARGS) {
+NEON_S3_FUNCTION(neon_s3_save_metadata);
+Datum neon_s3_save_metadata(PG_FUNCTION_ARGS) {
   ArgReader args(fcinfo);
-  const OptionalText object_key = args.Text();
-  const PresignedUpload* upload = nullptr;
-  Guard([&] {
-    ValidateObjectKey(*object_key);
-    upload = BackendState::Get().Recall(*object_key);
-  });
+  const OptionalText key = args.Text();
+  if (key) CheckKey(*key);
+  NewFile file = {TextArg(fcinfo, 0), TextArg(fcinfo, 1), TextArg(fcinfo, 2), TextArg(fcinfo, 3),
+                  nullptr};
+  if (key && file.file_url == nullptr) file.file_url = PublicUrl(*key);
+  const int64 size = PG_ARGISNULL(4) ? 0 : PG_GETARG_INT64(4);
+  if (!PG_ARGISNULL(4)) file.size = &size;
 
-  Datum values[2] = {};
-  bool nulls[2] = {true, true};
-  if (upload != nullptr && !upload->content_type.empty()) {
-    values[0] = TextDatum(upload->content_type);
-    nulls[0] = false;
-  }
-  if (upload != nullptr && upload->content_length) {
-    values[1] = Int64GetDatum(*upload->content_length);
-    nulls[1] = false;
-  }
-  return RowDatum(fcinfo, values, nulls);
+  const Datum row = InsertFile(file, ResultDesc(fcinfo));
+  if (row == 0) PG_RETURN_NULL();
+  PG_RETURN_DATUM(row);
 }
 
 }  // namespace neon_s3

@@ -24,6 +24,20 @@ JsonbValue JsonString(std::string_view utf8) {
   return json;
 }
 
+// For the backend's life.
+TupleDesc DescribeResult(FunctionCallInfo fcinfo) {
+  TupleDesc desc;
+  if (get_call_result_type(fcinfo, nullptr, &desc) != TYPEFUNC_COMPOSITE) {
+    ereport(ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+             errmsg("function returning record called in context that cannot accept type record")));
+  }
+  MemoryContext context = MemoryContextSwitchTo(TopMemoryContext);
+  TupleDesc kept = CreateTupleDescCopy(BlessTupleDesc(desc));
+  MemoryContextSwitchTo(context);
+  return kept;
+}
+
 }  // namespace
 
 Datum TextDatum(std::string_view utf8) {
@@ -51,14 +65,24 @@ Datum UrlDatum(const PresignedUrl& url) {
   return PointerGetDatum(result);
 }
 
-Datum RowDatum(FunctionCallInfo fcinfo, Datum* values, bool* nulls) {
-  TupleDesc desc;
-  if (get_call_result_type(fcinfo, nullptr, &desc) != TYPEFUNC_COMPOSITE) {
-    ereport(ERROR,
-            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-             errmsg("function returning record called in context that cannot accept type record")));
+TupleDesc ResultDesc(FunctionCallInfo fcinfo) {
+  struct Known {
+    Oid function;
+    TupleDesc desc;
+  };
+  static Known known[16];
+  const Oid function = fcinfo->flinfo->fn_oid;
+  Known& slot = known[function % lengthof(known)];
+  if (slot.desc == nullptr || slot.function != function) {
+    TupleDesc desc = DescribeResult(fcinfo);
+    if (slot.desc != nullptr) FreeTupleDesc(slot.desc);
+    slot = {function, desc};
   }
-  return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+  return slot.desc;
+}
+
+Datum RowDatum(FunctionCallInfo fcinfo, Datum* values, bool* nulls) {
+  return HeapTupleGetDatum(heap_form_tuple(ResultDesc(fcinfo), values, nulls));
 }
 
 std::string_view RandomUuid() {

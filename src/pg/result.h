@@ -25,6 +25,10 @@ std::string_view RandomUuid();
 // A JSON text as jsonb.
 Datum JsonbDatum(std::string_view json);
 
+// The type of the row that a function returns, whose OUT arguments never change. Good until the
+// next call.
+TupleDesc ResultDesc(FunctionCallInfo fcinfo);
+
 // The row of a function that returns one.
 Datum RowDatum(FunctionCallInfo fcinfo, Datum* values, bool* nulls);
 

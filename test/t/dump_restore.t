@@ -80,7 +80,7 @@ GRANT USAGE ON SEQUENCE s3_files_id_seq TO @{[ ident($reader) ]};
 COMMENT ON COLUMN s3_files.tags IS 'ours';
 SET neon_s3.access_key_id = 'a'; SET neon_s3.secret_access_key = 'b'; SET neon_s3.bucket = 'my-bucket';
 DO \$\$ BEGIN FOR i IN 1..5 LOOP
-  PERFORM s3_save_metadata(u.object_key, u.public_file_url, 'user ' || i)
+  PERFORM s3_save_metadata(u.object_key, u.public_file_url, 'user ' || i, 'image/png', 10 * i)
      FROM s3_presign_upload('é ' || i, 'image/png', content_length => 10 * i) u; END LOOP; END \$\$;
 INSERT INTO albums SELECT object_key FROM s3_files;
 SQL

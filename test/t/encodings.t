@@ -80,7 +80,7 @@ for my $encoding (sort keys %cases) {
     $db->do('SELECT s3_create_files_table();', 'ALTER TABLE s3_files ADD content_type text;');
     my ($upload, $saved, $length) = $db->row(@settings, "SELECT to_jsonb(u), to_jsonb(f), octet_length(u.object_key)"
         . " FROM s3_presign_upload('dir/' || $t, 'text/' || $t, key_prefix => $t || '/') u,"
-        . " LATERAL s3_save_metadata(u.object_key, u.public_file_url, 'user ' || $t) f;");
+        . " LATERAL s3_save_metadata(u.object_key, u.public_file_url, 'user ' || $t, 'text/' || $t) f;");
     ($upload, $saved) = map { from_json($_) } $upload, $saved;
     like $upload->{object_key}, qr{\A\Q$text\E/[0-9a-f-]{36}-\Q$text\E\z}, 's3_presign_upload: object_key';
     is $length, 2 * $bytes + 38, '... in the database\'s encoding';

@@ -33,7 +33,7 @@ sub flow {
     "SELECT $s.s3_create_files_table('plain.s3_files');", "SELECT $s.s3_create_files_table('plain.s3_files');",
     "ALTER TABLE plain.s3_files ADD content_type pg_catalog.text, ADD size pg_catalog.int8;", "SET neon_s3.files_table = 'plain.s3_files';",
     "SELECT m.user_id FROM $s.s3_presign_upload('f.txt', 'a/b', content_length => 5, checksum_sha256 => '\\x" . '00' x 32 . "') u,"
-      . " LATERAL $s.s3_save_metadata(u.object_key, u.public_file_url, 'me') m;",
+      . " LATERAL $s.s3_save_metadata(u.object_key, NULL, 'me', 'a/b', 5) m;",
     "TABLE plain.s3_files;");
 }
 
@@ -101,7 +101,7 @@ BEGIN
   END LOOP;
   FOREACH types IN ARRAY ARRAY['format(text, text)', 'format(text, text, text)', 'format(text, name)', 'format(text, regclass)',
     'format(text, regclass, text, text)', 'array_prepend(text, text[])', 'array_prepend(name, text[])', 'cardinality(text[])',
-    'parse_ident(text)', 'to_regclass(varchar)', 's3_recall_upload(varchar)', 's3_recall_upload(name)', 's3_insert_file(text, text, text, text, int)']
+    'parse_ident(text)', 'to_regclass(varchar)']
   LOOP
     EXECUTE 'CREATE FUNCTION evil.' || types || ' RETURNS text' || body;
   END LOOP;

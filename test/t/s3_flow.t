@@ -22,7 +22,7 @@ my $photo = join '', map { chr($_ % 128) } 1 .. 5000;
 my $save = <<'SQL';
 SELECT to_jsonb(u), to_jsonb(m)
   FROM s3_presign_upload('cat photo.png', 'image/png', content_length => 5000) u,
-       LATERAL s3_save_metadata(u.object_key, u.public_file_url, 'user_123') m;
+       LATERAL s3_save_metadata(u.object_key, u.public_file_url, 'user_123', 'image/png', 5000) m;
 SQL
 
 subtest 'presign and insert in one statement of one transaction' => sub {
@@ -75,18 +75,16 @@ SQL
 subtest 'content_type and size are filled where the table has them' => sub {
   my $columns = 'SELECT content_type, size FROM s3_files ORDER BY id DESC LIMIT 1;';
   my $first = "BEGIN; ALTER TABLE s3_files ADD content_type text, ADD size bigint;";
-  is_deeply [ $db->row(s3_settings($bucket), "$first\n$save", $columns) ], [ 'image/png', 5000 ], 'both are known';
-  is_deeply [ $db->row(s3_settings($bucket), $first, $save =~ s/, content_length => 5000//r, $columns) ],
-    [ 'image/png', '' ], 'only the type is known';
-  is_deeply [ $db->row($first, "SELECT 1 FROM s3_save_metadata('unheard of', 'http://x/', 'u');", $columns) ], [ '', '' ],
-    'a key that was not presigned here';
+  is_deeply [ $db->row(s3_settings($bucket), "$first\n$save", $columns) ], [ 'image/png', 5000 ], 'both are given';
+  is_deeply [ $db->row(s3_settings($bucket), $first, $save =~ s/, 5000\)/)/r, $columns) ], [ 'image/png', '' ], 'only the type is given';
+  is_deeply [ $db->row(s3_settings($bucket), $first, $save =~ s/, 'image\/png', 5000\)/)/r, $columns) ], [ '', '' ], 'nothing is remembered';
   is_deeply [ $db->row(s3_settings($bucket), <<"SQL") ], [ 'in my schema', 'image/png' ], 'neon_s3.files_table names another table';
 BEGIN;
 CREATE SCHEMA "my schema";
 SELECT FROM s3_create_files_table('"my schema"."My Files"');
 ALTER TABLE "my schema"."My Files" ADD content_type varchar(40);
 SET neon_s3.files_table = '"my schema"."My Files"';
-SELECT FROM s3_presign_upload('x', 'image/png') u, LATERAL s3_save_metadata(u.object_key, u.public_file_url, 'in my schema');
+SELECT FROM s3_presign_upload('x', 'image/png') u, LATERAL s3_save_metadata(u.object_key, u.public_file_url, 'in my schema', u.headers->>'content-type');
 SELECT user_id, content_type FROM "my schema"."My Files";
 SQL
 };

@@ -1,0 +1,335 @@
+#include "pg/files_table.h"
+
+#include <iterator>
+
+#include "pg/guc.h"
+
+extern "C" {
+#include "access/relation.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "parser/parse_coerce.h"
+#include "rewrite/rowsecurity.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/regproc.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+#include "utils/syscache.h"
+#include "utils/varlena.h"
+}
+
+namespace neon_s3 {
+namespace {
+
+// ---------------------------------------------------------------- which table
+
+[[noreturn]] void RefuseMissing() {
+  ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+                  errmsg("files table \"%s\" does not exist", CurrentSettings().files_table),
+                  errhint("Create it with s3_create_files_table(), or set neon_s3.files_table.")));
+  pg_unreachable();
+}
+
+// Locked as an INSERT locks it, so that it stays what it is.
+Oid LockFilesTable() {
+  List* names = stringToQualifiedNameList(CurrentSettings().files_table
+#if PG_VERSION_NUM >= 160000
+                                          ,
+                                          nullptr
+#endif
+  );
+  const Oid table = RangeVarGetRelid(makeRangeVarFromNameList(names), RowExclusiveLock, true);
+  if (!OidIsValid(table)) RefuseMissing();
+  return table;
+}
+
+// ---------------------------------------------------------------- its columns
+
+enum Column { kObjectKey, kFileUrl, kUserId, kContentType, kSize, kId, kUploadTimestamp };
+
+struct ColumnInfo {
+  const char* name;
+  Oid type;  // of the function's own column or argument
+  const char* cast;
+};
+
+// Those that are written come first: each is the parameter of its number.
+constexpr ColumnInfo kColumns[] = {
+    {"object_key", TEXTOID, "::pg_catalog.text"},
+    {"file_url", TEXTOID, "::pg_catalog.text"},
+    {"user_id", TEXTOID, "::pg_catalog.text"},
+    {"content_type", TEXTOID, nullptr},
+    {"size", INT8OID, nullptr},
+    {"id", INT8OID, "::pg_catalog.int8"},
+    {"upload_timestamp", TIMESTAMPTZOID, "::pg_catalog.timestamptz"},
+};
+constexpr int kParameters = kSize + 1;
+constexpr Column kResult[] = {kId, kObjectKey, kFileUrl, kUserId, kUploadTimestamp};
+
+using ColumnSet = uint32;
+
+constexpr ColumnSet Bit(Column column) { return 1u << column; }
+constexpr ColumnSet kAllColumns = (1u << std::size(kColumns)) - 1;
+
+bool AppliesTo(const RowSecurityPolicy& policy, Oid role) {
+  const auto* roles = reinterpret_cast<const Oid*>(ARR_DATA_PTR(policy.roles));
+  for (int i = 0; i < ARR_DIMS(policy.roles)[0]; ++i) {
+    if (roles[i] == ACL_ID_PUBLIC || has_privs_of_role(role, roles[i])) return true;
+  }
+  return false;
+}
+
+// False where row-level security shows the current user no row at all, so that an INSERT that
+// reads the new one always fails.
+bool MaySeeRows(Oid table) {
+  Relation relation = relation_open(table, NoLock);
+  bool may_see = false;
+  ListCell* cell;
+  foreach (cell, relation->rd_rsdesc != nullptr ? relation->rd_rsdesc->policies : NIL) {
+    const auto* policy = static_cast<RowSecurityPolicy*>(lfirst(cell));
+    const bool is_for_select = policy->polcmd == '*' || policy->polcmd == ACL_SELECT_CHR;
+    may_see = may_see || (policy->permissive && is_for_select && AppliesTo(*policy, GetUserId()));
+  }
+  relation_close(relation, NoLock);
+  return may_see;
+}
+
+// Looked up for each call: rights change with roles, grants and policies.
+ColumnSet ReadableColumns(Oid table, bool has_row_security) {
+  if (has_row_security && !MaySeeRows(table)) return 0;
+  if (pg_class_aclcheck(table, GetUserId(), ACL_SELECT) == ACLCHECK_OK) return kAllColumns;
+  ColumnSet readable = 0;
+  for (const Column column : kResult) {
+    const AttrNumber number = get_attnum(table, kColumns[column].name);
+    if (number != InvalidAttrNumber &&
+        pg_attribute_aclcheck(table, number, GetUserId(), ACL_SELECT) == ACLCHECK_OK) {
+      readable |= Bit(column);
+    }
+  }
+  return readable;
+}
+
+// ---------------------------------------------------------------- the statement
+
+const FormData_pg_attribute* FindAttribute(TupleDesc table, Column column) {
+  for (int i = 0; i < table->natts; ++i) {
+    FormData_pg_attribute* attribute = TupleDescAttr(table, i);
+    if (!attribute->attisdropped && namestrcmp(&attribute->attname, kColumns[column].name) == 0) {
+      return attribute;
+    }
+  }
+  return nullptr;
+}
+
+// The guide's columns are always written: where one is missing, it is the INSERT that says so.
+bool IsWritten(TupleDesc table, Column column) {
+  if (column < kContentType) return true;
+  const FormData_pg_attribute* attribute = FindAttribute(table, column);
+  return attribute != nullptr && attribute->attgenerated == '\0' && attribute->attidentity == '\0';
+}
+
+bool IsReturned(TupleDesc table, Column column) {
+  const FormData_pg_attribute* attribute = FindAttribute(table, column);
+  if (attribute == nullptr) return false;
+  const Oid type = kColumns[column].type;
+  return type == TEXTOID || can_coerce_type(1, &attribute->atttypid, &type, COERCION_IMPLICIT);
+}
+
+void AppendValues(TupleDesc table, ColumnSet given, StringInfo statement) {
+  StringInfoData values;
+  initStringInfo(&values);
+  const char* separator = "";
+  for (int i = 0; i < kParameters; ++i) {
+    const auto column = static_cast<Column>(i);
+    if (!(given & Bit(column)) || !IsWritten(table, column)) continue;
+    appendStringInfo(statement, "%s%s", separator, kColumns[column].name);
+    appendStringInfo(&values, "%s$%d", separator, column + 1);
+    separator = ", ";
+  }
+  appendStringInfo(statement, ") VALUES (%s)", values.data);
+}
+
+// What may not or cannot be read is replaced by what is known.
+void AppendReturning(TupleDesc table, ColumnSet readable, StringInfo statement) {
+  const char* separator = " RETURNING ";
+  for (const Column column : kResult) {
+    appendStringInfoString(statement, separator);
+    if ((readable & Bit(column)) && IsReturned(table, column)) {
+      appendStringInfoString(statement, kColumns[column].name);
+    } else if (column < kParameters) {
+      appendStringInfo(statement, "$%d", column + 1);
+    } else {
+      appendStringInfoString(statement, "NULL");
+    }
+    appendStringInfoString(statement, kColumns[column].cast);
+    separator = ", ";
+  }
+}
+
+// Everything that a statement depends on, but for what invalidates its plan.
+struct PlanKey {
+  Oid table;
+  ColumnSet given;
+  ColumnSet readable;
+};
+
+struct Plan {
+  SPIPlanPtr statement;
+  Oid types[kParameters];
+};
+
+Plan Prepare(const PlanKey& key) {
+  Relation relation = relation_open(key.table, NoLock);
+  TupleDesc table = RelationGetDescr(relation);
+  StringInfoData statement;
+  initStringInfo(&statement);
+  appendStringInfo(&statement, "INSERT INTO %s (",
+                   quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
+                                              RelationGetRelationName(relation)));
+  AppendValues(table, key.given, &statement);
+  AppendReturning(table, key.readable, &statement);
+
+  // A text is read by the column's own type, as a literal would be.
+  Plan plan;
+  for (int i = 0; i < kParameters; ++i) {
+    const FormData_pg_attribute* attribute = FindAttribute(table, static_cast<Column>(i));
+    const bool is_text = kColumns[i].type == TEXTOID;
+    plan.types[i] = is_text && attribute != nullptr ? attribute->atttypid : kColumns[i].type;
+  }
+  relation_close(relation, NoLock);
+  plan.statement =
+      SPI_prepare_cursor(statement.data, kParameters, plan.types, CURSOR_OPT_GENERIC_PLAN);
+  return plan;
+}
+
+// ---------------------------------------------------------------- plans that are kept
+
+constexpr long kMaxPlans = 32;
+
+struct KeptPlan {
+  PlanKey key;
+  Plan plan;
+};
+
+HTAB* kept_plans = nullptr;
+int running = 0;  // plans that run: while there are any, none is freed
+
+void Drop(KeptPlan* kept) {
+  SPI_freeplan(kept->plan.statement);
+  hash_search(kept_plans, &kept->key, HASH_REMOVE, nullptr);
+}
+
+void DropAll() {
+  HASH_SEQ_STATUS status;
+  hash_seq_init(&status, kept_plans);
+  while (auto* kept = static_cast<KeptPlan*>(hash_seq_search(&status))) Drop(kept);
+}
+
+// What is prepared is kept until PostgreSQL's plan cache says that it is not valid any more: then
+// the table or a schema has changed, and columns may have other names and types. Changes of the
+// search_path and of the role need no new statement, and the plan cache plans it anew by itself.
+Plan FindPlan(const PlanKey& key) {
+  if (kept_plans == nullptr) {
+    HASHCTL control = {};
+    control.keysize = sizeof(PlanKey);
+    control.entrysize = sizeof(KeptPlan);
+    control.hcxt = TopMemoryContext;
+    kept_plans =
+        hash_create("neon_s3 plans", kMaxPlans, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+  }
+  auto* kept = static_cast<KeptPlan*>(hash_search(kept_plans, &key, HASH_FIND, nullptr));
+  if (kept != nullptr && SPI_plan_is_valid(kept->plan.statement)) return kept->plan;
+
+  const Plan plan = Prepare(key);
+  if (running > 0) return plan;  // of a trigger that saves more: not kept
+  if (kept != nullptr) Drop(kept);
+  if (hash_get_num_entries(kept_plans) >= kMaxPlans) DropAll();
+  kept = static_cast<KeptPlan*>(hash_search(kept_plans, &key, HASH_ENTER, nullptr));
+  kept->plan = plan;
+  SPI_keepplan(plan.statement);
+  return plan;
+}
+
+// ---------------------------------------------------------------- the INSERT
+
+Datum AsType(const text* value, Oid type) {
+  if (type == TEXTOID || type == VARCHAROID) return PointerGetDatum(value);
+  Oid input, element;
+  getTypeInputInfo(type, &input, &element);
+  return OidInputFunctionCall(input, text_to_cstring(value), element, -1);
+}
+
+[[noreturn]] void RethrowWithHint(MemoryContext context) {
+  MemoryContextSwitchTo(context);
+  ErrorData* error = CopyErrorData();
+  FlushErrorState();
+  if (error->hint == nullptr) {
+    error->hint =
+        pstrdup("The role needs policies that let it insert the new row and see the new row.");
+  }
+  ReThrowError(error);
+  pg_unreachable();
+}
+
+void Execute(const Plan& plan, Datum* values, const char* nulls, bool reads_with_row_security) {
+  MemoryContext context = CurrentMemoryContext;
+  ++running;
+  PG_TRY();
+  { SPI_execute_plan(plan.statement, values, nulls, false, 0); }
+  PG_CATCH();
+  {
+    --running;
+    if (reads_with_row_security && geterrcode() == ERRCODE_INSUFFICIENT_PRIVILEGE) {
+      RethrowWithHint(context);
+    }
+    PG_RE_THROW();
+  }
+  PG_END_TRY();
+  --running;
+}
+
+void Insert(const PlanKey& key, const NewFile& file, bool reads_with_row_security) {
+  const Plan plan = FindPlan(key);
+  const text* const texts[] = {file.object_key, file.file_url, file.user_id, file.content_type};
+  Datum values[kParameters] = {};
+  char nulls[kParameters];
+  for (int i = 0; i < kSize; ++i) {
+    nulls[i] = texts[i] == nullptr ? 'n' : ' ';
+    if (texts[i] != nullptr) values[i] = AsType(texts[i], plan.types[i]);
+  }
+  nulls[kSize] = file.size == nullptr ? 'n' : ' ';
+  if (file.size != nullptr) values[kSize] = Int64GetDatum(*file.size);
+  Execute(plan, values, nulls, reads_with_row_security);
+}
+
+}  // namespace
+
+Datum InsertFile(const NewFile& file, TupleDesc result) {
+  const Oid table = LockFilesTable();
+  const bool has_row_security = check_enable_rls(table, InvalidOid, true) == RLS_ENABLED;
+  PlanKey key = {table, kAllColumns, ReadableColumns(table, has_row_security)};
+  if (file.content_type == nullptr) key.given &= ~Bit(kContentType);
+  if (file.size == nullptr) key.given &= ~Bit(kSize);
+
+  SPI_connect();
+  Insert(key, file, has_row_security && key.readable != 0);
+  Datum row = 0;
+  if (SPI_processed > 0 && SPI_tuptable != nullptr) {
+    row = HeapTupleHeaderGetDatum(SPI_returntuple(SPI_tuptable->vals[0], result));
+  }
+  SPI_finish();
+  return row;
+}
+
+}  // namespace neon_s3
