@@ -162,6 +162,92 @@ AS 'MODULE_PATHNAME', 'neon_s3_save_metadata' LANGUAGE C VOLATILE PARALLEL UNSAF
 COMMENT ON FUNCTION s3_save_metadata(text, text, text, text, bigint) IS
 'Inserts an uploaded file''s row into the files table (neon_s3.files_table, found along the search_path) with the caller''s rights, and returns it. A NULL public_file_url: what s3_public_url gives. content_type and size go into columns of that name where the table has them. Columns that the caller may not read are returned as they were given, id and upload_timestamp as NULL; so is an id that is not an integer.';
 
+-- ---------------------------------------------------------------- lifecycle: tables of the extension's own
+
+-- Granted to nobody: functions and views of the extension read and write them, with its owner's rights.
+-- Their content is dumped; docs/lifecycle.md explains each of them.
+
+CREATE TABLE s3_governed_tables (
+  id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  files_table regclass NOT NULL UNIQUE,
+  bucket text NOT NULL,
+  server text,
+  key_prefix text NOT NULL DEFAULT '',
+  max_size bigint,
+  content_types text[]
+);
+
+COMMENT ON TABLE s3_governed_tables IS
+'The files tables that s3_track_files governs, with the bucket and server of their objects and the limits of their uploads.';
+COMMENT ON SEQUENCE s3_governed_tables_id_seq IS 'Numbers of s3_governed_tables.';
+
+CREATE TABLE s3_issued_keys (
+  object_key text COLLATE "C" NOT NULL,
+  governed_table integer NOT NULL,
+  bucket text NOT NULL,
+  server text,
+  pending boolean NOT NULL,
+  begun_at timestamptz NOT NULL,
+  begun_by text NOT NULL,
+  expires_at timestamptz,
+  content_type text,
+  content_length bigint,
+  checksum_sha256 bytea,
+  upload_id text,
+  part_size bigint,
+  PRIMARY KEY (object_key, governed_table)
+);
+
+CREATE INDEX s3_issued_keys_pending ON s3_issued_keys (expires_at) WHERE pending;
+CREATE INDEX s3_issued_keys_settled ON s3_issued_keys (expires_at) WHERE NOT pending;
+
+COMMENT ON TABLE s3_issued_keys IS
+'The ledger: the keys and upload ids that were issued here. Pending ones are uploads that have neither been confirmed nor aborted.';
+COMMENT ON INDEX s3_issued_keys_pending IS 'Finds the uploads that have expired.';
+COMMENT ON INDEX s3_issued_keys_settled IS 'Finds the entries that may be forgotten.';
+
+CREATE TABLE s3_delete_queue (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  object_key text COLLATE "C" NOT NULL,
+  bucket text NOT NULL,
+  server text,
+  signs_as text NOT NULL,
+  enqueued_at timestamptz NOT NULL,
+  attempts integer NOT NULL DEFAULT 0,
+  next_attempt_at timestamptz NOT NULL,
+  last_error text,
+  state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'running', 'dead', 'kept'))
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
+
+CREATE INDEX s3_delete_queue_key ON s3_delete_queue (object_key);
+CREATE INDEX s3_delete_queue_due ON s3_delete_queue (next_attempt_at) WHERE state IN ('pending', 'running');
+
+COMMENT ON TABLE s3_delete_queue IS
+'The outbox: objects to be deleted once their transaction has committed and their time has come.';
+COMMENT ON SEQUENCE s3_delete_queue_id_seq IS 'Numbers of s3_delete_queue.';
+COMMENT ON INDEX s3_delete_queue_key IS 'Finds the items of a key that is inserted again.';
+COMMENT ON INDEX s3_delete_queue_due IS 'Finds the items that are due.';
+
+CREATE TABLE s3_lifecycle_identity (
+  only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+  system_identifier text NOT NULL,
+  database_oid bigint NOT NULL,
+  instance text NOT NULL,
+  as_branch boolean NOT NULL,
+  armed_at timestamptz NOT NULL,
+  armed_by text NOT NULL
+);
+
+COMMENT ON TABLE s3_lifecycle_identity IS
+'The database that s3_arm_lifecycle armed last: a copy of it finds another identity here than its own, and deletes nothing.';
+
+SELECT pg_extension_config_dump('s3_governed_tables', 'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = files_table)');
+SELECT pg_extension_config_dump('s3_governed_tables_id_seq', '');
+SELECT pg_extension_config_dump('s3_issued_keys', '');
+SELECT pg_extension_config_dump('s3_delete_queue', '');
+SELECT pg_extension_config_dump('s3_delete_queue_id_seq', '');
+SELECT pg_extension_config_dump('s3_lifecycle_identity', '');
+
 -- ---------------------------------------------------------------- objects
 
 CREATE FUNCTION s3_put_object(
