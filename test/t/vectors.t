@@ -87,14 +87,16 @@ END $$;
 SELECT name, exception, state, url, expected FROM result;
 SQL
 
-for my $file (qw(presign-core presign-other public-presign)) {
+my %cases = ('public-presign' => 48,
+  $ENV{NEON_S3_VECTORS} ? ('presign-core' => 1798, 'presign-other' => 3068) : ('presign-core' => 120, 'presign-other' => 200));
+
+for my $file (sort keys %cases) {
   subtest $file => sub {
     my $path = "$folder/$file.jsonl";
-    plan skip_all => "$path is not there" if !-e $path;
     my @lines = do { open my $in, '<', $path or die "$path: $!"; <$in> };
     my @results = $db->rows('CREATE TEMP TABLE vector (j jsonb);',
       "\\copy vector FROM '$path' (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')", $sign_all);
-    is @results, @lines, scalar(@lines) . ' cases were signed';
+    is @results, $cases{$file}, "$cases{$file} cases were signed";
 
     my (%found, @wrong);
     my $compared = 0;
@@ -134,7 +136,7 @@ sub exact_order {
     my ($head, $callers, $rest) = $_[0] =~ /\A([^?]*\?)(.*?&)?(X-Amz-Algorithm=.*)\z/;
     return $head . join('&', sort split /&/, $callers // '') . '&' . $rest;
   };
-  cmp_ok @cases, '>', 0, scalar(@cases) . ' of them come from botocore alone';
+  is @cases, 6, '6 of them come from botocore alone';
   is $sorted->($_->[3]), $sorted->($_->[4]), "botocore's own order: $_->[0]" for @cases;
 }
 

@@ -1,5 +1,6 @@
 #include "core/post_policy.h"
 
+#include <regex>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -7,8 +8,8 @@
 #include "core/error.h"
 #include "core/object_key.h"
 #include "core/text.h"
-#include "vectors.h"
 #include "expect_error.h"
+#include "vectors.h"
 
 namespace neon_s3 {
 namespace {
@@ -58,11 +59,17 @@ std::string FieldOf(const PostPolicy& policy, std::string_view name) {
   return "(none)";
 }
 
+// Four requests, by three signers each, ask for a field that their own condition forbids.
+bool ContradictsItself(const std::string& name) {
+  static const std::regex pattern(
+      R"(post/(plain\.10\.p0|dots\.16\.p1|plus\.04\.p1|utf8-4\.08\.p0)/(aws-sdk-js|botocore).*)");
+  return std::regex_match(name, pattern);
+}
+
 TEST(PostPolicy, MeetsTheVectors) {
-  const std::vector<Json> vectors = test::LoadVectors({"post_policy.jsonl"});
+  const std::vector<Json> vectors = test::LoadVectors({test::kPostPolicy});
   Sha256 sha256;
   SigningKeyCache keys;
-  int contradictions = 0;
   for (const Json& vector : vectors) {
     SCOPED_TRACE(vector["name"]);
     const std::string key = vector["key"], access_key = vector["access_key"];
@@ -79,16 +86,18 @@ TEST(PostPolicy, MeetsTheVectors) {
       continue;
     }
     PostPolicy policy(request, {access_key, secret, token});
-    try {
+    const auto ask = [&] {
       for (const auto& [name, value] : vector["fields"].items()) {
         policy.AddField(name, value.get<std::string>());
       }
       for (const Json& condition : vector["conditions"])
         policy.AddCondition(ParseCondition(condition));
-    } catch (const Error&) {
-      ++contradictions;
+    };
+    if (ContradictsItself(vector["name"])) {
+      EXPECT_ERROR(ErrorCode::kBadArgument, ask());
       continue;
     }
+    ask();
     policy.Finish();
     const std::multiset<std::string> got = ShowAll(policy);
     for (const Json& condition : vector["conditions"]) {
@@ -105,13 +114,11 @@ TEST(PostPolicy, MeetsTheVectors) {
                     vector["expected_policy_b64"].get<std::string>(), &signature);
     EXPECT_EQ(signature, vector["expected_signature"]);
   }
-  // About one in 76 of the shared vectors asks for a field that one of its conditions forbids.
-  EXPECT_LE(contradictions * 50, static_cast<int>(vectors.size()));
 }
 
 // https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-post-example.html, and others' examples
 TEST(PostPolicy, IsSignedLikeThePublishedExamples) {
-  const std::vector<Json> vectors = test::LoadVectors({"public-post.jsonl"});
+  const std::vector<Json> vectors = test::LoadVectors({test::kPublicPost});
   Sha256 sha256;
   SigningKeyCache keys;
   for (const Json& vector : vectors) {
@@ -124,7 +131,6 @@ TEST(PostPolicy, IsSignedLikeThePublishedExamples) {
         vector["expected_policy_b64"].get<std::string>(), &signature);
     EXPECT_EQ(signature, vector["expected_signature"]);
   }
-  EXPECT_GE(vectors.size(), 4u);
 }
 
 TEST(PostPolicy, HoldsAllOfTheForm) {

@@ -43,28 +43,29 @@ Address AddressOf(const Json& vector) {
 
 TEST(RequestSigner, GivesTheAuthorizationOfTheHeaderVectors) {
   RequestSigner signer;
-  std::size_t count = 0;
-  for (const Json& vector : test::LoadVectors({"header.jsonl", "public-header.jsonl"})) {
+  const std::vector<Json> vectors = test::LoadVectors({test::kHeader, test::kPublicHeader});
+  std::size_t streams = 0;  // bodies signed chunk by chunk, which RequestSigner does not do
+  for (const Json& vector : vectors) {
     SCOPED_TRACE(vector["name"]);
-    if (vector["service"] != "s3" || vector["expected_authorization"].is_null()) continue;
-    if (!vector["signed_headers"].contains("x-amz-content-sha256")) continue;
     const std::string method = vector["method"], body = vector.value("body_utf8", "");
     const std::string region = vector["region"], payload_hash = vector["payload_hash"];
     const std::string access_key = vector["access_key"], secret_key = vector["secret_key"];
     const std::string token = test::TextOrEmpty(vector["session_token"]);
+    if (payload_hash.rfind("STREAMING-", 0) == 0) {
+      ++streams;
+      continue;
+    }
     const bool is_signed = payload_hash != kUnsignedPayload;
     const HttpRequest http =
         signer.Sign(RequestOf(vector, method, body), AddressOf(vector), region,
                     {access_key, secret_key, token}, UtcTime(test::ParseTime(vector["signed_at"])),
                     is_signed ? Payload::kSigned : Payload::kUnsigned);
-    if (HeaderOf(http, "x-amz-content-sha256") != payload_hash)
-      continue;  // a body that is not there
+    EXPECT_EQ(HeaderOf(http, "x-amz-content-sha256"), payload_hash);
     EXPECT_EQ(HeaderOf(http, "authorization"), vector["expected_authorization"]);
     EXPECT_EQ(http.method, method);
     EXPECT_EQ(http.body, body);
-    ++count;
   }
-  EXPECT_GE(count, 50u);
+  EXPECT_EQ(streams, 3 * test::VectorFolders().size());
 }
 
 const Credentials kKeys{"AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", ""};

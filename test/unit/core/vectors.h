@@ -17,15 +17,37 @@ namespace neon_s3::test {
 
 using Json = nlohmann::json;
 
-// The cases of every FILE that exists in one of the two folders.
-inline std::vector<Json> LoadVectors(const std::vector<std::string>& files) {
+struct VectorFile {
+  const char* name;
+  std::size_t cases;  // lines of the file in test/vectors; that of NEON_S3_VECTORS has no fewer
+};
+constexpr VectorFile kPresignCore{"presign-core.jsonl", 120};
+constexpr VectorFile kPresignOther{"presign-other.jsonl", 200};
+constexpr VectorFile kPublicPresign{"public-presign.jsonl", 48};
+constexpr VectorFile kPostPolicy{"post_policy.jsonl", 100};
+constexpr VectorFile kPublicPost{"public-post.jsonl", 5};
+constexpr VectorFile kHeader{"header.jsonl", 60};
+constexpr VectorFile kPublicHeader{"public-header.jsonl", 8};
+
+inline std::vector<std::filesystem::path> VectorFolders() {
   std::vector<std::filesystem::path> folders = {NEON_S3_TEST_VECTORS};
   if (const char* more = std::getenv("NEON_S3_VECTORS")) folders.emplace_back(more);
+  return folders;
+}
+
+// The cases of all FILES in both folders. Throws where a file is missing or shorter than it was.
+inline std::vector<Json> LoadVectors(const std::vector<VectorFile>& files) {
   std::vector<Json> cases;
-  for (const auto& folder : folders) {
-    for (const std::string& file : files) {
-      std::ifstream lines(folder / file);
+  for (const auto& folder : VectorFolders()) {
+    for (const VectorFile& file : files) {
+      const std::size_t before = cases.size();
+      std::ifstream lines(folder / file.name);
       for (std::string line; std::getline(lines, line);) cases.push_back(Json::parse(line));
+      if (cases.size() - before < file.cases) {
+        throw std::runtime_error((folder / file.name).string() + " has " +
+                                 std::to_string(cases.size() - before) + " cases instead of " +
+                                 std::to_string(file.cases));
+      }
     }
   }
   return cases;
