@@ -95,10 +95,12 @@ def ratios(table, sql, flow, first, growth, calls):
     row(put + ', token of 1000 bytes', named, '(1.5)', f'{put}: session token of 1000 bytes : without')
     for name in ('PL/pgSQL + pgcrypto, signing key handed in', 'PL/pgSQL + pgcrypto', 'PL/Python + boto3'):
         row(name, get, None)
+    goals = {('INSERT + s3_presign_put', 8, 'off'): '0.97', ('s3_presign_upload + s3_save_metadata', 1, 'off'): '0.85',
+             ('s3_presign_upload + s3_save_metadata', 8, 'off'): '0.80', ('s3_presign_upload + s3_save_metadata', 8, 'on'): '0.90'}
     for (name, clients, commit, mode), (_, share, _, _) in flow.items():
-        if name == 'INSERT + s3_presign_put':
+        if name != 'INSERT':
             table.row(f'{name} : INSERT, transactions a second ({clients} client{"s" * (clients > 1)}, synchronous_commit {commit}, {mode})',
-                      f'{share:.2f}', '0.97')
+                      f'{share:.2f}', goals.get((name, clients, commit), '–') if mode == 'prepared' else '–')
     table.row('first call in a backend, library loaded', f"{first['first']:.2f} ms, CPU {first['first CPU']:.2f} ms", '2 ms')
     table.row(f'growth of a backend in {calls:,} URLs', f'{growth} KiB', '64 KiB')
 

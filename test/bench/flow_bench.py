@@ -43,6 +43,11 @@ def pgbench(work, name, sql, clients, commit, mode, seconds):
     return rate, latencies
 
 
+# So that no case pays for the rows of those before it.
+def empty_table():
+    subprocess.run([os.path.join(os.environ['PGBIN'], 'psql'), '-Xqc', 'TRUNCATE s3_files'], check=True)
+
+
 def one_statement(work, rounds, seconds):
     """{(case, clients, synchronous_commit, protocol): (tps, share of INSERT's in the same round, p50, p99)}, medians; p50 is of the
     calmest round, where nobody else was on the machine or hardly anybody."""
@@ -55,6 +60,7 @@ def one_statement(work, rounds, seconds):
             if round_number % 2:
                 names.reverse()
             for name in names:
+                empty_table()
                 results[name].append(pgbench(work, name, CASES[name], clients, commit, mode, seconds))
         for name in CASES:
             shares = [mine[0] / base[0] for mine, base in zip(results[name], results['INSERT'])]
