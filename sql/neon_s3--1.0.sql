@@ -248,6 +248,96 @@ SELECT pg_extension_config_dump('s3_delete_queue', '');
 SELECT pg_extension_config_dump('s3_delete_queue_id_seq', '');
 SELECT pg_extension_config_dump('s3_lifecycle_identity', '');
 
+-- ---------------------------------------------------------------- lifecycle: governed tables
+
+CREATE FUNCTION s3_governed_changed()
+RETURNS trigger
+AS 'MODULE_PATHNAME', 'neon_s3_governed_changed' LANGUAGE C;
+
+COMMENT ON FUNCTION s3_governed_changed() IS
+'Tells all sessions that a record of s3_governed_tables has changed.';
+
+CREATE TRIGGER s3_governed_changed AFTER INSERT OR UPDATE OR DELETE ON s3_governed_tables
+FOR EACH ROW EXECUTE FUNCTION s3_governed_changed();
+
+COMMENT ON TRIGGER s3_governed_changed ON s3_governed_tables IS
+'Tells all sessions that a record has changed.';
+
+CREATE FUNCTION s3_guard_files()
+RETURNS trigger
+AS 'MODULE_PATHNAME', 'neon_s3_guard_files' LANGUAGE C;
+
+COMMENT ON FUNCTION s3_guard_files() IS
+'Trigger of governed tables: roles that may not execute s3_presign_get insert only through s3_begin_upload, and change neither a key nor what was measured.';
+
+CREATE FUNCTION s3_enqueue_deletes()
+RETURNS trigger
+AS 'MODULE_PATHNAME', 'neon_s3_enqueue_deletes' LANGUAGE C;
+
+COMMENT ON FUNCTION s3_enqueue_deletes() IS
+'Trigger of governed tables: puts the objects of deleted rows into the outbox.';
+
+CREATE FUNCTION s3_track_files(
+  files_table regclass DEFAULT 's3_files'::text::regclass, bucket text DEFAULT NULL, server text DEFAULT NULL,
+  key_prefix text DEFAULT '', max_size bigint DEFAULT NULL, content_types text[] DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME', 'neon_s3_track_files' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000;
+
+COMMENT ON FUNCTION s3_track_files(regclass, text, text, text, bigint, text[]) IS
+'Makes a table of yours a governed one: its row-level security decides who may upload and download, roles that may not execute s3_presign_get insert no keys of their own, and deleted rows take their objects with them. bucket and server are recorded by name, by default what is set now. key_prefix comes before every key; max_size and content_types (exact, or image/*) limit uploads. Called again, it changes what is recorded.';
+
+CREATE FUNCTION s3_untrack_files(files_table regclass DEFAULT 's3_files'::text::regclass)
+RETURNS void
+AS 'MODULE_PATHNAME', 'neon_s3_untrack_files' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000;
+
+COMMENT ON FUNCTION s3_untrack_files(regclass) IS
+'Makes a governed table of yours an ordinary one again, and forgets its uploads under way. Deletes that are in the outbox remain there.';
+
+CREATE FUNCTION s3_require_trusted()
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'neon_s3_require_trusted' LANGUAGE C STABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION s3_require_trusted() IS
+'True for roles that may execute s3_presign_get, an error (42501) for others.';
+
+CREATE VIEW s3_tracked_files WITH (security_barrier) AS
+  SELECT g.files_table, g.bucket, g.server, g.key_prefix, g.max_size, g.content_types
+    FROM s3_governed_tables AS g
+   WHERE s3_require_trusted() AND EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = g.files_table);
+
+COMMENT ON VIEW s3_tracked_files IS
+'The tables that s3_track_files governs, for roles that may execute s3_presign_get.';
+
+GRANT SELECT ON s3_tracked_files TO PUBLIC;
+
+-- ---------------------------------------------------------------- lifecycle: the outbox
+
+CREATE VIEW s3_outbox WITH (security_barrier) AS
+  SELECT q.object_key, q.bucket, q.server, q.enqueued_at, q.attempts, q.next_attempt_at, q.last_error,
+         CASE WHEN EXISTS (SELECT FROM s3_lifecycle_identity AS l WHERE l.as_branch AND q.enqueued_at < l.armed_at)
+              THEN 'kept' ELSE q.state END AS state
+    FROM s3_delete_queue AS q
+   WHERE s3_require_trusted();
+
+COMMENT ON VIEW s3_outbox IS
+'Objects to be deleted, for roles that may execute s3_presign_get. state: pending (due at next_attempt_at), running, dead (see s3_retry_outbox), kept (of a branch''s original, which alone may delete them).';
+
+GRANT SELECT ON s3_outbox TO PUBLIC;
+
+CREATE FUNCTION s3_retry_outbox(object_key text DEFAULT NULL)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'neon_s3_retry_outbox' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000;
+
+COMMENT ON FUNCTION s3_retry_outbox(text) IS
+'Makes dead items of the outbox, those of a key or all, pending again, and returns how many. For roles that may execute s3_presign_get.';
+
+CREATE FUNCTION s3_arm_lifecycle(as_branch boolean DEFAULT false)
+RETURNS void
+AS 'MODULE_PATHNAME', 'neon_s3_arm_lifecycle' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000;
+
+COMMENT ON FUNCTION s3_arm_lifecycle(boolean) IS
+'Makes this very database the owner of its objects'' lifecycle; copies of it delete nothing. In a copy, as_branch => true makes it a branch: what it inherited is never deleted from here, what it uploads itself is its own. For superusers.';
+
 -- ---------------------------------------------------------------- objects
 
 CREATE FUNCTION s3_put_object(
@@ -599,5 +689,9 @@ REVOKE EXECUTE ON FUNCTION
   s3_get_bucket_lifecycle(text, text),
   s3_setup_bucket(text, text[], boolean, text),
   s3_doctor(text, text),
-  s3_stats_reset()
+  s3_stats_reset(),
+  s3_governed_changed(),
+  s3_guard_files(),
+  s3_enqueue_deletes(),
+  s3_arm_lifecycle(boolean)
 FROM PUBLIC;

@@ -214,6 +214,16 @@ void DefineSeconds(const char* name, const char* description, int* variable, int
   DefineInteger(name, description, nullptr, variable, boot_value, 1, 604800, context, GUC_UNIT_S);
 }
 
+void DefineLifecycleSettings() {
+  DefineInteger("neon_s3.delete_delay",
+                "How long a committed delete waits before it reaches the bucket.",
+                "It counts from the DELETE, and for items that are not in the outbox yet.",
+                &settings.delete_delay, 0, 0, INT_MAX, PGC_SUSET, GUC_UNIT_S);
+  DefineText("neon_s3.lifecycle_id", "Name of this database cluster for s3_arm_lifecycle().",
+             "The same on all members of a cluster, and another on every copy.",
+             &settings.lifecycle_id, "", nullptr, PGC_SIGHUP, nullptr);
+}
+
 void DefineRequestSettings() {
   constexpr int kDay = 24 * 60 * 60 * 1000;
   DefineInteger("neon_s3.connect_timeout",
@@ -302,6 +312,7 @@ void DefineSettings() {
                 "Longest expiry that roles without superuser may ask for.",
                 &settings.max_expires_in, 604800, PGC_SUSET);
   DefineRequestSettings();
+  DefineLifecycleSettings();
 #if PG_VERSION_NUM >= 150000
   MarkGUCPrefixReserved("neon_s3");
 #endif

@@ -26,6 +26,9 @@ struct Settings {
   int expires_in;        // seconds
   int max_expires_in;    // seconds
 
+  int delete_delay;  // seconds
+  char* lifecycle_id;
+
   // Of requests to S3.
   int connect_timeout;  // milliseconds
   int request_timeout;  // milliseconds

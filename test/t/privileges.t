@@ -33,7 +33,9 @@ SELECT p.proname, format('SELECT %s(%s);', p.proname,
 SQL
 my %harmless = map { $_ => 1 } qw(s3_public_url s3_create_files_table s3_save_metadata
   s3_server_options_validator s3_stat_get_progress s3_stat_get_operations);
-my @guarded = grep { !$harmless{ $_->[0] } } @functions;
+# They look for themselves at who calls: lifecycle.sql.
+my %checking = map { $_ => 1 } qw(s3_track_files s3_untrack_files s3_retry_outbox s3_require_trusted);
+my @guarded = grep { !$harmless{ $_->[0] } && !$checking{ $_->[0] } } @functions;
 
 subtest 'a fresh role can execute no signer' => sub {
   my %name = map { $_->[0] => 1 } @guarded;
