@@ -26,18 +26,6 @@ PolicyCondition Equals(std::string_view name, std::string_view value) {
   return {ConditionKind::kEquals, std::string(name), std::string(value), 0, 0};
 }
 
-// True where some value meets both conditions; they are on one field.
-bool Compatible(const PolicyCondition& a, const PolicyCondition& b) {
-  if (a.kind == ConditionKind::kContentLengthRange) {
-    return a.min_length == b.min_length && a.max_length == b.max_length;
-  }
-  if (a.kind == ConditionKind::kEquals && b.kind == ConditionKind::kEquals)
-    return a.value == b.value;
-  if (a.kind == ConditionKind::kEquals) return StartsWith(a.value, b.value);
-  if (b.kind == ConditionKind::kEquals) return StartsWith(b.value, a.value);
-  return StartsWith(a.value, b.value) || StartsWith(b.value, a.value);
-}
-
 [[noreturn]] void RefuseContradiction(const PolicyCondition& a, const PolicyCondition& b) {
   if (a.kind == ConditionKind::kContentLengthRange) {
     throw Error(ErrorCode::kBadArgument, "content-length-range is given twice, and differently",
@@ -98,10 +86,10 @@ void PostPolicy::Append(PolicyCondition condition) {
 
 void PostPolicy::AppendField(std::string_view name, std::string_view value) {
   const std::string lower = LowerCase(name);
-  const bool present = std::any_of(fields_.begin(), fields_.end(), [&](const FormField& field) {
-    return LowerCase(field.name) == lower;
+  const bool present = std::any_of(fields_.begin(), fields_.end(), [&](const auto& field) {
+    return LowerCase(field.first) == lower;
   });
-  if (!present) fields_.push_back({std::string(name), std::string(value)});
+  if (!present) fields_.emplace_back(name, value);
 }
 
 void PostPolicy::AddField(std::string_view name, std::string_view value) {
@@ -116,6 +104,10 @@ void PostPolicy::AddField(std::string_view name, std::string_view value) {
   }
   Append(Equals(name, value));
   AppendField(name, value);
+}
+
+void PostPolicy::AddConditions(std::string_view json) {
+  for (const PolicyCondition& condition : ParseConditions(json)) AddCondition(condition);
 }
 
 void PostPolicy::AddCondition(const PolicyCondition& condition) {
@@ -141,7 +133,7 @@ void PostPolicy::AddLengthRange(std::optional<std::int64_t> min_length,
   Append({ConditionKind::kContentLengthRange, "", "", min, max});
 }
 
-void PostPolicy::Finish() {
+void PostPolicy::AddOwnConditions() {
   Append(Equals("bucket", bucket_));
   if (EndsWith(key_, kFileName)) {
     const std::string prefix = key_.substr(0, key_.size() - kFileName.size());
@@ -161,14 +153,34 @@ void PostPolicy::Finish() {
   if (!session_token_.empty()) add("x-amz-security-token", session_token_);
 }
 
-void PostPolicy::Sign(std::string_view policy_json, Sha256& sha256, SigningKeyCache& signing_keys,
-                      std::string_view secret_access_key) {
-  const std::string policy = Base64(policy_json);
+std::string PostPolicy::PolicyJson() const {
+  std::string json = "{\"conditions\": [";
+  for (const PolicyCondition& condition : conditions_) {
+    if (&condition != &conditions_.front()) json.append(", ");
+    json.append(ToJson(condition));
+  }
+  return json + "], \"expiration\": " + ToJson(expiration_) + "}";
+}
+
+std::string PostPolicy::FieldsJson() const {
+  std::string json = "{";
+  for (const auto& field : fields_) {
+    if (&field != &fields_.front()) json.append(", ");
+    json.append(ToJson(field.first)).append(": ").append(ToJson(field.second));
+  }
+  return json + "}";
+}
+
+PostForm PostPolicy::Sign(Sha256& sha256, SigningKeyCache& signing_keys,
+                          std::string_view secret_access_key) {
+  AddOwnConditions();
+  const std::string policy = Base64(PolicyJson());
   std::string signature;
   AppendSignature(signing_keys.Get(sha256, secret_access_key, time_.date(), region_, kS3Service),
                   policy, &signature);
   AppendField("policy", policy);
   AppendField("x-amz-signature", signature);
+  return {url_, FieldsJson()};
 }
 
 }  // namespace neon_s3

@@ -46,12 +46,12 @@ class BackendState {
   // For results that outlive the guard; good until the next call that uses them.
   std::string& buffer() { return buffer_; }
   std::string& object_key() { return object_key_; }
-  std::optional<PostPolicy>& post_policy() { return post_policy_; }
+  PostForm& post_form() { return post_form_; }
 
  private:
   Presigner presigner_;
   std::string buffer_, object_key_;
-  std::optional<PostPolicy> post_policy_;
+  PostForm post_form_;
   CredentialChain credentials_;
   Signer signer_;
   Address address_;

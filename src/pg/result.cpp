@@ -11,7 +11,6 @@ extern "C" {
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
-#include "utils/numeric.h"
 #include "utils/timestamp.h"
 }
 
@@ -162,18 +161,6 @@ void JsonBuilder::Member(std::string_view name, std::string_view value) {
   JsonbValue json = JsonString(value);
   Key(name);
   Push(WJB_VALUE, &json);
-}
-
-void JsonBuilder::Element(std::string_view utf8) {
-  JsonbValue value = JsonString(utf8);
-  Push(WJB_ELEM, &value);
-}
-
-void JsonBuilder::Element(std::int64_t number) {
-  JsonbValue value;
-  value.type = jbvNumeric;
-  value.val.numeric = int64_to_numeric(number);
-  Push(WJB_ELEM, &value);
 }
 
 }  // namespace neon_s3

@@ -83,12 +83,8 @@ class JsonBuilder {
  public:
   void BeginObject() { Push(WJB_BEGIN_OBJECT, nullptr); }
   void EndObject() { Push(WJB_END_OBJECT, nullptr); }
-  void BeginArray() { Push(WJB_BEGIN_ARRAY, nullptr); }
-  void EndArray() { Push(WJB_END_ARRAY, nullptr); }
   void Key(std::string_view utf8);
   void Member(std::string_view name, std::string_view value);
-  void Element(std::string_view utf8);
-  void Element(std::int64_t number);
 
   // After the last End...().
   Jsonb* Finish() { return JsonbValueToJsonb(last_); }

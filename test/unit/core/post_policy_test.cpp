@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/encoding.h"
 #include "core/error.h"
 #include "core/object_key.h"
 #include "core/text.h"
@@ -24,39 +25,34 @@ PostPolicy NewPolicy(std::string_view key = "key", std::string_view token = "") 
 }
 
 // One condition as one text: kind, lower-case name, value.
-std::string Show(const PolicyCondition& condition) {
-  if (condition.kind == ConditionKind::kContentLengthRange) {
-    return "range " + std::to_string(condition.min_length) + " " +
-           std::to_string(condition.max_length);
+std::string Show(const Json& condition) {
+  if (condition.is_object()) {
+    return "eq " + LowerCase(condition.begin().key()) + " " +
+           condition.begin().value().get<std::string>();
   }
-  return (condition.kind == ConditionKind::kEquals ? "eq " : "starts-with ") +
-         LowerCase(condition.name) + " " + condition.value;
+  if (condition[0] == "content-length-range") {
+    return "range " + condition[1].dump() + " " + condition[2].dump();
+  }
+  return condition[0].get<std::string>() + " " +
+         LowerCase(condition[1].get<std::string>().substr(1)) + " " +
+         condition[2].get<std::string>();
 }
 
-std::multiset<std::string> ShowAll(const PostPolicy& policy) {
+Json PolicyOf(const Json& fields) {
+  return Json::parse(Base64Decoded(fields["policy"].get<std::string>()).value());
+}
+
+std::multiset<std::string> ConditionsOf(const Json& fields) {
   std::multiset<std::string> all;
-  for (const PolicyCondition& condition : policy.conditions()) all.insert(Show(condition));
+  const Json policy = PolicyOf(fields);
+  for (const Json& condition : policy["conditions"]) all.insert(Show(condition));
   return all;
 }
 
-PolicyCondition ParseCondition(const Json& json) {
-  if (json.is_object()) {
-    return {ConditionKind::kEquals, json.begin().key(), json.begin().value().get<std::string>(), 0,
-            0};
-  }
-  if (json[0] == "content-length-range") {
-    return {ConditionKind::kContentLengthRange, "", "", json[1].get<std::int64_t>(),
-            json[2].get<std::int64_t>()};
-  }
-  return {json[0] == "eq" ? ConditionKind::kEquals : ConditionKind::kStartsWith,
-          json[1].get<std::string>().substr(1), json[2].get<std::string>(), 0, 0};
-}
-
-std::string FieldOf(const PostPolicy& policy, std::string_view name) {
-  for (const FormField& field : policy.fields()) {
-    if (field.name == name) return field.value;
-  }
-  return "(none)";
+PostForm Sign(PostPolicy& policy) {
+  Sha256 sha256;
+  SigningKeyCache keys;
+  return policy.Sign(sha256, keys, "secret");
 }
 
 // Four requests, by three signers each, ask for a field that their own condition forbids.
@@ -90,22 +86,21 @@ TEST(PostPolicy, MeetsTheVectors) {
       for (const auto& [name, value] : vector["fields"].items()) {
         policy.AddField(name, value.get<std::string>());
       }
-      for (const Json& condition : vector["conditions"])
-        policy.AddCondition(ParseCondition(condition));
+      policy.AddConditions(vector["conditions"].dump());
     };
     if (ContradictsItself(vector["name"])) {
       EXPECT_ERROR(ErrorCode::kBadArgument, ask());
       continue;
     }
     ask();
-    policy.Finish();
-    const std::multiset<std::string> got = ShowAll(policy);
+    const Json fields = Json::parse(policy.Sign(sha256, keys, secret).fields);
+    const std::multiset<std::string> got = ConditionsOf(fields);
     for (const Json& condition : vector["conditions"]) {
-      EXPECT_EQ(got.count(Show(ParseCondition(condition))), 1u) << condition;
+      EXPECT_EQ(got.count(Show(condition)), 1u) << condition;
     }
     EXPECT_EQ(got.count("eq bucket " + bucket), 1u);
     EXPECT_EQ(
-        test::ParseTime(policy.expiration()),
+        test::ParseTime(PolicyOf(fields)["expiration"].get<std::string>()),
         test::ParseTime(vector["expected_expiration"].get<std::string>().substr(0, 19) + "Z"));
 
     std::string signature;
@@ -137,56 +132,78 @@ TEST(PostPolicy, HoldsAllOfTheForm) {
   PostPolicy policy = NewPolicy("in/${filename}", "to+ken");
   policy.AddField("Content-Type", "image/png");
   policy.AddLengthRange(1, {});
-  policy.Finish();
-  EXPECT_EQ(policy.expiration(), "2013-05-24T01:00:00Z");
-  EXPECT_EQ(ShowAll(policy),
+  const PostForm form = Sign(policy);
+  const Json fields = Json::parse(form.fields);
+  EXPECT_EQ(PolicyOf(fields)["expiration"], "2013-05-24T01:00:00Z");
+  EXPECT_EQ(ConditionsOf(fields),
             (std::multiset<std::string>{
                 "eq content-type image/png", "range 1 5368709120", "eq bucket files",
                 "starts-with key in/", "eq x-amz-algorithm AWS4-HMAC-SHA256",
                 "eq x-amz-credential AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request",
                 "eq x-amz-date 20130524T000000Z", "eq x-amz-security-token to+ken"}));
-  Sha256 sha256;
-  SigningKeyCache keys;
-  policy.Sign("{}", sha256, keys, "secret");
-  EXPECT_EQ(policy.url(), "https://files.s3.us-east-1.amazonaws.com/");
-  EXPECT_EQ(FieldOf(policy, "key"), "in/${filename}");
-  EXPECT_EQ(FieldOf(policy, "Content-Type"), "image/png");
-  EXPECT_EQ(FieldOf(policy, "x-amz-security-token"), "to+ken");
-  EXPECT_EQ(FieldOf(policy, "policy"), "e30=");
-  EXPECT_EQ(FieldOf(policy, "x-amz-signature").size(), 64u);
-  EXPECT_EQ(policy.fields().size(), 8u);
+  EXPECT_EQ(form.url, "https://files.s3.us-east-1.amazonaws.com/");
+  EXPECT_EQ(fields["key"], "in/${filename}");
+  EXPECT_EQ(fields["Content-Type"], "image/png");
+  EXPECT_EQ(fields["x-amz-security-token"], "to+ken");
+  EXPECT_EQ(fields["x-amz-signature"].get<std::string>().size(), 64u);
+  EXPECT_EQ(fields.size(), 8u);
+}
+
+// Byte for byte: what has been signed once is signed like that for ever.
+TEST(PostPolicy, WritesItsJson) {
+  PostPolicy policy = NewPolicy("k\"\x01");
+  policy.AddConditions(R"([["starts-with", "$a", "b\\"], ["content-length-range", 1, 2]])");
+  policy.AddField("acl", "private");
+  const Json fields = Json::parse(Sign(policy).fields);
+  EXPECT_EQ(Base64Decoded(fields["policy"].get<std::string>()),
+            R"({"conditions": [["starts-with", "$a", "b\\"], ["content-length-range", 1, 2], )"
+            R"({"acl": "private"}, {"bucket": "files"}, {"key": "k\"\u0001"}, )"
+            R"({"x-amz-algorithm": "AWS4-HMAC-SHA256"}, {"x-amz-credential": )"
+            R"("AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request"}, )"
+            R"({"x-amz-date": "20130524T000000Z"}], "expiration": "2013-05-24T01:00:00Z"})");
 }
 
 TEST(PostPolicy, RefusesContradictions) {
-  const auto equals = [](const char* name, const char* value) {
-    return PolicyCondition{ConditionKind::kEquals, name, value, 0, 0};
-  };
-  const auto starts = [](const char* name, const char* value) {
-    return PolicyCondition{ConditionKind::kStartsWith, name, value, 0, 0};
-  };
   PostPolicy policy = NewPolicy("user/a");
+  const auto contradicts = [&policy](const char* conditions) {
+    EXPECT_ERROR(ErrorCode::kBadArgument, policy.AddConditions(conditions)) << conditions;
+  };
   policy.AddField("Content-Type", "image/png");
-  policy.AddCondition(equals("content-type", "image/png"));
-  policy.AddCondition(starts("content-type", "image/"));
+  policy.AddConditions(
+      R"([{"content-type": "image/png"}, ["starts-with", "$content-type", "image/"]])");
   EXPECT_ERROR(ErrorCode::kBadArgument, policy.AddField("CONTENT-TYPE", "image/gif"));
-  EXPECT_ERROR(ErrorCode::kBadArgument, policy.AddCondition(equals("Content-Type", "image/gif")));
-  EXPECT_ERROR(ErrorCode::kBadArgument, policy.AddCondition(starts("Content-Type", "text/")));
-  policy.AddCondition(starts("x-amz-meta-a", "ab"));
-  policy.AddCondition(starts("x-amz-meta-a", "a"));
-  EXPECT_ERROR(ErrorCode::kBadArgument, policy.AddCondition(starts("x-amz-meta-a", "b")));
+  contradicts(R"([{"Content-Type": "image/gif"}])");
+  contradicts(R"([["starts-with", "$Content-Type", "text/"]])");
+  policy.AddConditions(
+      R"([["starts-with", "$x-amz-meta-a", "ab"], ["starts-with", "$x-amz-meta-a", "a"]])");
+  contradicts(R"([["starts-with", "$x-amz-meta-a", "b"]])");
   policy.AddLengthRange(0, 10);
-  policy.AddCondition({ConditionKind::kContentLengthRange, "", "", 0, 10});
+  policy.AddConditions(R"([["content-length-range", 0, 10]])");
   EXPECT_ERROR(ErrorCode::kBadArgument, policy.AddLengthRange(0, 11));
-  policy.AddCondition(starts("key", "user/"));
-  policy.AddCondition(equals("bucket", "files"));
-  EXPECT_NO_THROW(policy.Finish());
+  policy.AddConditions(R"([["starts-with", "$key", "user/"], {"bucket": "files"}])");
+  EXPECT_NO_THROW(Sign(policy));
 
   PostPolicy other_key = NewPolicy("user/a");
-  other_key.AddCondition(equals("key", "user/b"));
-  EXPECT_ERROR(ErrorCode::kBadArgument, other_key.Finish());
+  other_key.AddConditions(R"([{"key": "user/b"}])");
+  EXPECT_ERROR(ErrorCode::kBadArgument, Sign(other_key));
   PostPolicy other_bucket = NewPolicy();
-  other_bucket.AddCondition(equals("bucket", "other"));
-  EXPECT_ERROR(ErrorCode::kBadArgument, other_bucket.Finish());
+  other_bucket.AddConditions(R"([{"bucket": "other"}])");
+  EXPECT_ERROR(ErrorCode::kBadArgument, Sign(other_bucket));
+}
+
+TEST(PostPolicy, NamesWhatIsNotACondition) {
+  for (const char* conditions :
+       {"", "{}", "null", "1", "[1]", "[[]]", "[{}]", R"([{"a": "b", "c": "d"}])", R"([{"a": 1}])",
+        R"([["eq", "acl", "private"]])", R"([["eq", "$acl", null]])",
+        R"([["in", "$acl", "private"]])", R"([["content-length-range", 1.5, 2]])",
+        R"([["content-length-range", -1, 2]])", R"([["content-length-range", 0, 1e30]])",
+        R"([["content-length-range", 0, 9223372036854775808]])"}) {
+    PostPolicy policy = NewPolicy();
+    EXPECT_ERROR(ErrorCode::kBadArgument, policy.AddConditions(conditions)) << conditions;
+  }
+  PostPolicy policy = NewPolicy();
+  const Error error = test::ErrorOf([&] { policy.AddConditions(R"([["eq", "acl", "x"]])"); });
+  EXPECT_EQ(error.detail(), R"(Not one of those: ["eq","acl","x"])");
 }
 
 TEST(PostPolicy, RefusesWhatIsNotTheCallersToSet) {
@@ -196,8 +213,7 @@ TEST(PostPolicy, RefusesWhatIsNotTheCallersToSet) {
     EXPECT_ERROR(ErrorCode::kBadArgument, policy.AddField(name, "x")) << name;
   }
   EXPECT_ERROR(ErrorCode::kBadArgument, policy.AddField("Content-Type", "a\r\nb"));
-  EXPECT_ERROR(ErrorCode::kBadArgument,
-               policy.AddCondition({ConditionKind::kEquals, "x-amz-credential", "x", 0, 0}));
+  EXPECT_ERROR(ErrorCode::kBadArgument, policy.AddConditions(R"([{"x-amz-credential": "x"}])"));
   EXPECT_ERROR(ErrorCode::kBadArgument, policy.AddLengthRange(5, 4));
   EXPECT_ERROR(ErrorCode::kBadArgument, policy.AddLengthRange(-1, 4));
   EXPECT_ERROR(ErrorCode::kBadArgument, NewPolicy("../a"));
