@@ -5,13 +5,13 @@
 # shellcheck disable=SC2034
 {
   build_packages=(g++ make pkg-config libcurl4-openssl-dev libssl-dev libpugixml-dev libsimpleini-dev nlohmann-json3-dev)
-  s3_packages=(ceph-mon ceph-osd radosgw ceph-common curl ca-certificates)
+  s3_packages=(ceph-mon ceph-osd radosgw ceph-common curl ca-certificates openssl)
   check_packages=(cmake ninja-build libgtest-dev perl python3 python3-boto3 python3-flask python3-psycopg2)
 
   # The same for systems without apt: commands, and modules of pkg-config.
   build_commands=(g++ make pkg-config)
   build_modules=(libcurl libcrypto pugixml nlohmann_json)
-  s3_commands=(ceph-mon ceph-osd radosgw radosgw-admin ceph ceph-authtool monmaptool curl)
+  s3_commands=(ceph-mon ceph-osd radosgw radosgw-admin ceph ceph-authtool monmaptool curl openssl)
   check_commands=(cmake ninja perl prove python3)
 }
 
