@@ -87,8 +87,10 @@ const Signer& FindSigner(BackendState& state, const Target& target) {
 Validity FindCredentials(BackendState& state, const Target& target, std::int64_t expires_in,
                          std::int64_t signed_at) {
   const CredentialChain::Found found = Find(state, target, std::time(nullptr));
-  return Clamp(found.credentials, RegionFor(target, found), found.expires_at, expires_in,
-               signed_at);
+  Validity validity =
+      Clamp(found.credentials, RegionFor(target, found), found.expires_at, expires_in, signed_at);
+  validity.provider = found.provider;
+  return validity;
 }
 
 void WarnIfClamped(const Validity& validity) {

@@ -51,6 +51,16 @@ subtest 'the order of providers' => sub {
   refused(scalar $server->try("SET neon_s3.credential_providers = 'static, ldap';"), '22023', 'unknown provider', hint => qr/web_identity/);
 };
 
+subtest 's3_doctor names the provider' => sub {
+  my $file = write_file('doctor', 0600, profile('FROMFILE', $in_file));
+  my @nobody = ("SET neon_s3.endpoint = 'http://127.0.0.1:1';", 'SET neon_s3.max_attempts = 1;');
+  my $found = "SELECT detail FROM s3_doctor() WHERE check_name = 'credentials' AND ok;";
+  is $server->value(@nobody, $found), 'from provider environment', 'environment';
+  is $server->value(@nobody, use_file($file), $found), 'from provider profile', 'profile';
+  is $server->value(@nobody, "SET neon_s3.access_key_id = 'FROMSETTINGS';", "SET neon_s3.secret_access_key = '$settings';", $found),
+    'from provider static', 'static';
+};
+
 subtest 'a credentials file' => sub {
   my $file = write_file('good', 0600, profile('FROMFILE', $in_file, "[other]\naws_access_key_id=OTHER\naws_secret_access_key=$in_file\n"));
   is $server->value(use_file($file), $who), 'FROMFILE', 'signs';
