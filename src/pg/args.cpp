@@ -24,14 +24,25 @@ std::string_view Utf8OfString(const JsonbValue& value) {
   return ToUtf8(value.val.string.val, static_cast<std::size_t>(value.val.string.len));
 }
 
-// `key` is the one whose value is no string; null where there is no object at all.
-[[noreturn]] void RefuseFields(const char* name, const JsonbValue* key) {
+[[noreturn]] void RefuseFields(const char* name) {
   ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                  errmsg("%s must be a JSON object of strings", name),
-                  key ? errdetail("The value of \"%.*s\" is no string.", key->val.string.len,
-                                  key->val.string.val)
-                      : 0,
-                  errhint("Write every value as a string, as in {\"partNumber\": \"1\"}.")));
+                  errmsg("%s must be a JSON object of strings", name)));
+  pg_unreachable();
+}
+
+// A number or a truth value, as it stands in JSON; null for other values.
+const char* PlainText(const JsonbValue& value) {
+  if (value.type == jbvBool) return value.val.boolean ? "true" : "false";
+  if (value.type != jbvNumeric) return nullptr;
+  return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value.val.numeric)));
+}
+
+[[noreturn]] void RefuseField(const char* name, const JsonbValue& key, const JsonbValue& value) {
+  const char* member = pnstrdup(key.val.string.val, key.val.string.len);
+  const char* text = PlainText(value);
+  ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                  errmsg("value of \"%s\" in %s is not a string", member, name),
+                  text ? errhint("Write it as a string: {\"%s\": \"%s\"}.", member, text) : 0));
   pg_unreachable();
 }
 
@@ -185,7 +196,7 @@ OptionalText ArgReader::JsonText() {
 FieldArgs ArgReader::Fields(const char* name) {
   Jsonb* object = Json();
   if (object == nullptr) return {};
-  if (!JB_ROOT_IS_OBJECT(object)) RefuseFields(name, nullptr);
+  if (!JB_ROOT_IS_OBJECT(object)) RefuseFields(name);
 
   auto* fields = static_cast<FieldArg*>(palloc((JB_ROOT_COUNT(object) + 1) * sizeof(FieldArg)));
   int count = 0;
@@ -195,7 +206,7 @@ FieldArgs ArgReader::Fields(const char* name) {
   while ((token = JsonbIteratorNext(&iterator, &value, true)) == WJB_KEY) {
     const JsonbValue key = value;
     token = JsonbIteratorNext(&iterator, &value, true);
-    if (token != WJB_VALUE || value.type != jbvString) RefuseFields(name, &key);
+    if (token != WJB_VALUE || value.type != jbvString) RefuseField(name, key, value);
     fields[count++] = {Utf8OfString(key), Utf8OfString(value)};
   }
   return {fields, count};
