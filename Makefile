@@ -3,12 +3,12 @@ EXTENSION = neon_s3
 MODULE_big = neon_s3
 DATA = sql/neon_s3--1.0.sql
 OBJS = $(patsubst %.cpp,%.o,$(wildcard src/core/*.cpp src/net/*.cpp src/pg/*.cpp))
-REGRESS = extension presign post_policy settings server upload operations lifecycle
+REGRESS = extension presign post_policy settings server upload operations bucket doctor lifecycle
 
 # Debian's PGXS tracks no dependencies on headers, so the compiler does. PostgreSQL 15's headers say
 # "register", which C++17 dropped.
 PG_CPPFLAGS = -Isrc
-PG_CXXFLAGS = -std=c++17 -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter -Wno-register -MMD
+PG_CXXFLAGS = -std=c++17 -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter -Wno-register -MMD -MP
 SHLIB_LINK = -lcurl -lcrypto -lpugixml -lstdc++
 EXTRA_CLEAN = $(OBJS:.o=.d) $(OBJS:.o=.bc)
 
@@ -17,6 +17,6 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
 # PGXS leaves PG_CXXFLAGS out of the bitcode, whose dependency files would overwrite the objects'.
-COMPILE.cxx.bc += $(filter-out -MMD,$(PG_CXXFLAGS))
+COMPILE.cxx.bc += $(filter-out -MMD -MP,$(PG_CXXFLAGS))
 
 -include $(OBJS:.o=.d)

@@ -590,7 +590,7 @@ RETURNS TABLE (step text, done boolean, detail text)
 AS 'MODULE_PATHNAME', 'neon_s3_setup_bucket' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000 ROWS 5;
 
 COMMENT ON FUNCTION s3_setup_bucket(text, text[], boolean, text) IS
-'Makes a bucket ready for presigned URLs: creates it where it does not exist; lets browsers from allowed_origins use it (CORS); blocks public access, or with public_read lets everybody read its objects. Tells each step; may be repeated.';
+'Makes a bucket ready for presigned URLs: creates it where it does not exist; lets browsers from allowed_origins use it (CORS); blocks public access, or with public_read lets everybody read its objects; adds a lifecycle rule that aborts multipart uploads after 7 days, unless there is a rule for them. Tells each step; may be repeated. 22023 for an origin that no browser sends.';
 
 CREATE FUNCTION s3_doctor(
   bucket text DEFAULT NULL, server text DEFAULT NULL)
@@ -598,7 +598,7 @@ RETURNS TABLE (check_name text, ok boolean, detail text, hint text)
 AS 'MODULE_PATHNAME', 'neon_s3_doctor' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000 ROWS 11;
 
 COMMENT ON FUNCTION s3_doctor(text, text) IS
-'Tries the set-up out: settings, credentials, connection, clock, region, bucket, writing, reading and deleting a probe object, CORS. ok is NULL for what could not be tried. Never an error for what it finds.';
+'Tries the set-up out: settings, credentials, connection, clock, region, bucket, writing, reading and deleting a probe object, CORS. ok is NULL for what was not tried or is not known. Writes nothing in a read-only transaction. Never an error for what it finds.';
 
 -- ---------------------------------------------------------------- activity
 

@@ -3,21 +3,15 @@
 #include <algorithm>
 #include <optional>
 
-#include <nlohmann/json.hpp>
-
 #include "core/encoding.h"
 #include "core/error.h"
-#include "core/s3_request.h"
+#include "core/error_reply.h"
+#include "core/json.h"
 #include "core/utc_time.h"
 #include "core/xml.h"
 
 namespace neon_s3 {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-constexpr std::size_t kMaxJsonBytes = 1 << 20;
-constexpr int kMaxJsonDepth = 32;
 
 // One table serves both directions: what JSON has as `member` is `element` in XML, in the order of
 // the table. A list is its element, repeated.
@@ -125,23 +119,47 @@ constexpr Member kPublicAccessBlock[] = {
 };
 
 struct Layout {
-  const char* root;
+  BucketConfigNames names;
+  const char* root;       // null: the document is JSON
   const char* ceph_root;  // what Ceph calls it in its replies
   const char* rules;      // the member that JSON may do without; null: there is none
   Shape shape;
 };
 
-Layout LayoutOf(BucketConfig config) {
-  switch (config) {
-    case BucketConfig::kCors:
-      return {"CORSConfiguration", "CORSConfiguration", "CORSRules", kCors};
-    case BucketConfig::kLifecycle:
-      return {"LifecycleConfiguration", "LifecycleConfiguration", "Rules", kLifecycle};
-    case BucketConfig::kPublicAccessBlock:
-      return {"PublicAccessBlockConfiguration", "BlockPublicAccessBlockConfiguration", nullptr,
-              kPublicAccessBlock};
-  }
-  throw Error(ErrorCode::kSystem, "unknown configuration of a bucket");
+constexpr std::string_view kXmlType = "application/xml";
+
+constexpr Layout kLayouts[] = {
+    {{BucketConfig::kCors, "cors", "PutBucketCors", "GetBucketCors", "DeleteBucketCors", kXmlType,
+      "NoSuchCORSConfiguration", "CORS rules"},
+     "CORSConfiguration",
+     "CORSConfiguration",
+     "CORSRules",
+     kCors},
+    {{BucketConfig::kPolicy, "policy", "PutBucketPolicy", "GetBucketPolicy", "DeleteBucketPolicy",
+      "application/json", "NoSuchBucketPolicy", "policy"},
+     nullptr,
+     nullptr,
+     nullptr,
+     {}},
+    {{BucketConfig::kLifecycle, "lifecycle", "PutBucketLifecycleConfiguration",
+      "GetBucketLifecycleConfiguration", "DeleteBucketLifecycle", kXmlType,
+      "NoSuchLifecycleConfiguration", "lifecycle rules"},
+     "LifecycleConfiguration",
+     "LifecycleConfiguration",
+     "Rules",
+     kLifecycle},
+    {{BucketConfig::kPublicAccessBlock, "publicAccessBlock", "PutPublicAccessBlock",
+      "GetPublicAccessBlock", "DeletePublicAccessBlock", kXmlType,
+      "NoSuchPublicAccessBlockConfiguration", "public access block"},
+     "PublicAccessBlockConfiguration",
+     "BlockPublicAccessBlockConfiguration",
+     nullptr,
+     kPublicAccessBlock},
+};
+
+const Layout& LayoutOf(BucketConfig config) {
+  return *std::find_if(std::begin(kLayouts), std::end(kLayouts),
+                       [config](const Layout& layout) { return layout.names.config == config; });
 }
 
 // JSON to XML.
@@ -150,32 +168,10 @@ Layout LayoutOf(BucketConfig config) {
   throw Error(ErrorCode::kBadArgument, "\"" + WithoutControls(path) + "\" " + problem);
 }
 
-bool IsDeep(std::string_view json) {
-  int depth = 0;
-  bool in_text = false;
-  for (std::size_t i = 0; i < json.size(); ++i) {
-    const char c = json[i];
-    if (in_text && c == '\\') ++i;
-    if (c == '"') in_text = !in_text;
-    if (in_text) continue;
-    if ((c == '[' || c == '{') && ++depth > kMaxJsonDepth) return true;
-    if (c == ']' || c == '}') --depth;
-  }
-  return false;
-}
-
-Json Parse(std::string_view json) {
-  if (json.size() > kMaxJsonBytes) throw Error(ErrorCode::kTooLarge, "JSON has more than 1 MiB");
-  if (IsDeep(json)) throw Error(ErrorCode::kBadArgument, "JSON is deeper than 32 levels");
-  Json value = Json::parse(json.begin(), json.end(), nullptr, /*allow_exceptions=*/false);
-  if (value.is_discarded()) throw Error(ErrorCode::kBadArgument, "invalid JSON");
-  return value;
-}
-
 std::string TextOf(const Json& value, const std::string& path) {
-  if (!value.is_string()) Refuse(path, "is no string");
+  if (!value.is_string()) Refuse(path, "is not a string");
   const std::string& text = value.get_ref<const std::string&>();
-  if (!CanBeInXml(text)) Refuse(path, "has characters that XML cannot write");
+  if (!CanBeInXml(text)) Refuse(path, "has characters that XML cannot represent");
   return text;
 }
 
@@ -183,7 +179,7 @@ std::string DateOf(const Json& value, const std::string& path) {
   std::string text = TextOf(value, path);
   if (text.size() == std::string_view("2030-01-31").size()) text.append("T00:00:00Z");
   const std::optional<std::int64_t> seconds = ParseIso8601(text);
-  if (!seconds) Refuse(path, "is no date such as \"2030-01-31T00:00:00Z\"");
+  if (!seconds) Refuse(path, "is not a date such as \"2030-01-31T00:00:00Z\"");
   return UtcTime(*seconds).extended();
 }
 
@@ -194,8 +190,13 @@ std::string ScalarText(Kind kind, const Json& value, const std::string& path) {
     if (!value.is_boolean()) Refuse(path, "is neither true nor false");
     return value.get<bool>() ? "true" : "false";
   }
-  if (!value.is_number_integer()) Refuse(path, "is no integer");
+  if (!value.is_number_integer()) Refuse(path, "is not an integer");
   return value.dump();
+}
+
+bool HasMember(const Shape& shape, const std::string& name) {
+  return std::any_of(shape.begin(), shape.end(),
+                     [&name](const Member& member) { return member.member == name; });
 }
 
 void WriteMembers(const Json& object, const Shape& shape, const std::string& path,
@@ -214,7 +215,7 @@ void WriteMember(const Json& value, const Member& member, const std::string& pat
   if (member.kind != Kind::kTexts && member.kind != Kind::kObjects) {
     return WriteOne(value, member, path, parent);
   }
-  if (!value.is_array()) Refuse(path, "is no array");
+  if (!value.is_array()) Refuse(path, "is not an array");
   if (value.empty() && member.presence == Presence::kRequired) Refuse(path, "is empty");
   std::size_t i = 0;
   for (const Json& item : value) {
@@ -227,12 +228,9 @@ void WriteMembers(const Json& object, const Shape& shape, const std::string& pat
   const auto path_of = [&path](const std::string& name) {
     return path.empty() ? name : path + "." + name;
   };
-  if (!object.is_object()) Refuse(path, "is no object");
+  if (!object.is_object()) Refuse(path, "is not an object");
   for (const auto& item : object.items()) {
-    const bool known = std::any_of(shape.begin(), shape.end(), [&](const Member& member) {
-      return member.member == item.key();
-    });
-    if (!known) Refuse(path_of(item.key()), "is unknown");
+    if (!HasMember(shape, item.key())) Refuse(path_of(item.key()), "is unknown");
   }
   for (const Member& member : shape) {
     const auto found = object.find(member.member);
@@ -284,31 +282,74 @@ Json ReadMembers(const pugi::xml_node& parent, const Shape& shape) {
   return object;
 }
 
+bool IsOneRule(const Json& value, const Layout& layout) {
+  if (!value.is_object()) return false;
+  for (const auto& item : value.items()) {
+    if (HasMember(layout.shape.begin()->shape, item.key())) return true;
+  }
+  return false;
+}
+
+// Rules in the object that AWS's API has around them.
+Json WithRulesNamed(Json value, const Layout& layout) {
+  if (layout.rules == nullptr) return value;
+  if (IsOneRule(value, layout)) value = Json::array({std::move(value)});
+  if (!value.is_array()) return value;
+  Json rules = Json::object();
+  rules[layout.rules] = std::move(value);
+  return rules;
+}
+
+nlohmann::json Sorted(nlohmann::json value) {
+  for (auto& item : value) {
+    if (item.is_structured()) item = Sorted(std::move(item));
+  }
+  const bool is_set = value.is_array() && std::all_of(value.begin(), value.end(),
+                                                      [](auto& item) { return item.is_string(); });
+  if (is_set) std::sort(value.begin(), value.end());
+  return value;
+}
+
 }  // namespace
 
-std::string BucketConfigToXml(BucketConfig config, std::string_view json) {
-  const Layout layout = LayoutOf(config);
-  Json value = Parse(json);
-  if (layout.rules != nullptr && value.is_array()) {
-    Json rules = Json::object();
-    rules[layout.rules] = std::move(value);
-    value = std::move(rules);
+const BucketConfigNames& NamesOf(BucketConfig config) { return LayoutOf(config).names; }
+
+std::string_view MissingConfig(std::string_view s3_code) {
+  for (const Layout& layout : kLayouts) {
+    if (layout.names.missing_code == s3_code) return layout.names.noun;
   }
+  return {};
+}
+
+std::string BucketConfigDocument(BucketConfig config, std::string_view json) {
+  const Layout& layout = LayoutOf(config);
+  const Json value = WithRulesNamed(ParseJson(json), layout);
   if (!value.is_object()) {
-    throw Error(ErrorCode::kBadArgument, layout.rules != nullptr
-                                             ? "rules are no JSON array"
-                                             : "configuration is no JSON object");
+    throw Error(ErrorCode::kBadArgument,
+                std::string(layout.names.noun) + " must be a JSON " +
+                    (layout.rules != nullptr ? "array of objects" : "object"));
   }
+  if (layout.root == nullptr) return std::string(json);
   pugi::xml_document document;
   WriteMembers(value, layout.shape, "", AppendS3Root(&document, layout.root));
   return ToText(document);
 }
 
-std::string BucketConfigToJson(BucketConfig config, std::string_view xml) {
-  const Layout layout = LayoutOf(config);
-  const XmlReply reply(xml, {layout.root, layout.ceph_root});
+std::string BucketConfigJson(BucketConfig config, std::string_view document) {
+  const Layout& layout = LayoutOf(config);
+  if (layout.root == nullptr) {
+    if (IsJsonForJsonb(document)) return std::string(document);
+    RaiseMalformedReply("The " + std::string(layout.names.noun) +
+                        " is not valid JSON, has a NUL, or is deeper than 32 levels.");
+  }
+  const XmlReply reply(document, {layout.root, layout.ceph_root});
   const Json value = ReadMembers(reply.root(), layout.shape);
   return (layout.rules != nullptr ? value[layout.rules] : value).dump();
+}
+
+bool SameConfig(std::string_view json, std::string_view other_json) {
+  return Sorted(nlohmann::json::parse(json, nullptr, false)) ==
+         Sorted(nlohmann::json::parse(other_json, nullptr, false));
 }
 
 }  // namespace neon_s3

@@ -29,6 +29,12 @@ const Partition& PartitionOf(std::string_view region) {
       [region](const Partition& partition) { return StartsWith(region, partition.region_prefix); });
 }
 
+constexpr std::string_view kDirections[] = {"north", "south", "east", "west", "central"};
+
+// Providers whose regions have other names: REGION.suffix.
+constexpr std::string_view kRegionSuffixes[] = {"scw.cloud", "cloud.ovh.net", "io.cloud.ovh.net",
+                                                "cloud.ovh.us", "io.cloud.ovh.us"};
+
 bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsAlnum(char c) { return IsLower(c) || IsDigit(c) || (c >= 'A' && c <= 'Z'); }
@@ -52,6 +58,25 @@ bool IsDnsName(std::string_view name) {
     if (dot == std::string_view::npos) return true;
     name.remove_prefix(dot + 1);
   }
+}
+
+// Whether a label looks like Amazon's regions, whose names others took over: "eu-central-1".
+bool LooksLikeRegion(std::string_view label) {
+  const std::size_t first = label.find('-'), last = label.rfind('-');
+  if (first == std::string_view::npos || first == last || first > 4) return false;
+  const std::string_view middle = label.substr(first, last - first),
+                         number = label.substr(last + 1);
+  const bool has_direction = std::any_of(std::begin(kDirections), std::end(kDirections),
+                                         [middle](std::string_view direction) {
+                                           return middle.find(direction) != std::string_view::npos;
+                                         });
+  return has_direction && !number.empty() && std::all_of(number.begin(), number.end(), IsDigit);
+}
+
+bool HasRegionSuffix(std::string_view host) {
+  const std::string_view suffix = host.substr(host.find('.') + 1);
+  return std::find(std::begin(kRegionSuffixes), std::end(kRegionSuffixes), suffix) !=
+         std::end(kRegionSuffixes);
 }
 
 bool UsesVirtualHost(const Endpoint& endpoint, AddressingStyle style, std::string_view bucket) {
@@ -92,6 +117,19 @@ AddressingStyle ParseAddressingStyle(std::string_view name) {
   if (name == "path") return AddressingStyle::kPath;
   throw Error(ErrorCode::kBadArgument, "invalid addressing style \"" + std::string(name) + "\"",
               "Use auto, virtual or path.");
+}
+
+std::string_view RegionInHost(std::string_view host) {
+  bool is_s3 = false;
+  for (std::size_t dot; (dot = host.find('.')) != std::string_view::npos;) {
+    const std::string_view label = host.substr(0, dot);
+    if (is_s3 && (LooksLikeRegion(label) || HasRegionSuffix(host))) return label;
+    // As Amazon wrote it first: s3-eu-west-1.amazonaws.com.
+    if (StartsWith(label, "s3-") && LooksLikeRegion(label.substr(3))) return label.substr(3);
+    is_s3 = is_s3 || StartsWith(label, "s3");
+    host.remove_prefix(dot + 1);
+  }
+  return {};
 }
 
 std::string_view AwsPartition(std::string_view region) { return PartitionOf(region).name; }

@@ -32,6 +32,10 @@ struct Endpoint {
 // aws-us-gov, the isolated ones): https://s3.eu-central-1.amazonaws.com.
 Endpoint AwsEndpoint(std::string_view region, std::string_view service = "s3");
 
+// Returns the region that a host such as s3.eu-central-1.amazonaws.com or
+// s3.us-west-004.backblazeb2.com names; empty where it names none.
+std::string_view RegionInHost(std::string_view host);
+
 // The partition that `region` is in, as ARNs name it: "aws", "aws-cn" …
 std::string_view AwsPartition(std::string_view region);
 

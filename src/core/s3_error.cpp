@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "core/bucket_config.h"
 #include "core/encoding.h"
 #include "core/endpoint.h"
 #include "core/error_reply.h"
@@ -82,7 +83,9 @@ constexpr Cause kCauses[] = {
     {"MetadataTooLarge", ErrorCode::kRefused, "S3 takes 2 KiB of metadata."},
     {"KeyTooLongError", ErrorCode::kRefused, "An object key has at most 1024 bytes."},
     {"MalformedXML", ErrorCode::kRefused,
-     "Check the rules: S3 takes fewer than AWS's documentation, here."},
+     "The server knows the operation, but not all that it was told: check members and values "
+     "against "
+     "its documentation. Servers other than Amazon's know fewer of them."},
     {"MalformedPolicy", ErrorCode::kRefused,
      "Check the policy's Principal, Action and Resource; Resource names the bucket."},
     {"ConditionalRequestConflict", ErrorCode::kRefused, "Another upload was under way; try again."},
@@ -170,16 +173,6 @@ std::string Describe(const S3Request& request) {
   return text + "bucket " + Quoted(request.bucket);
 }
 
-struct Configuration {
-  std::string_view s3_code, name;
-};
-constexpr Configuration kConfigurations[] = {
-    {"NoSuchCORSConfiguration", "CORS rules"},
-    {"NoSuchBucketPolicy", "policy"},
-    {"NoSuchLifecycleConfiguration", "lifecycle rules"},
-    {"NoSuchPublicAccessBlockConfiguration", "public access block"},
-};
-
 std::string MissingMessage(const S3Request& request, std::string_view s3_code) {
   const CopySource source = CopySourceOf(request);
   const std::string bucket = "bucket " + Quoted(request.bucket);
@@ -198,9 +191,8 @@ std::string MissingMessage(const S3Request& request, std::string_view s3_code) {
   if (s3_code == "NoSuchKey" || s3_code.empty()) {
     return "object " + Quoted(source.key) + " does not exist in bucket " + Quoted(source.bucket);
   }
-  for (const Configuration& known : kConfigurations) {
-    if (known.s3_code == s3_code) return bucket + " has no " + std::string(known.name);
-  }
+  const std::string_view config = MissingConfig(s3_code);
+  if (!config.empty()) return bucket + " has no " + std::string(config);
   return Describe(request) + " found nothing";
 }
 

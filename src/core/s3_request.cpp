@@ -132,28 +132,6 @@ std::string PartsDocument(const std::vector<CompletedPart>& parts) {
   return ToText(document);
 }
 
-// What is done with a sub-resource of a bucket, under its name in the query.
-struct Subresource {
-  std::string_view name, put, get, remove, content_type;
-};
-constexpr Subresource kSubresources[] = {
-    {"cors", "PutBucketCors", "GetBucketCors", "DeleteBucketCors", kXmlType},
-    {"policy", "PutBucketPolicy", "GetBucketPolicy", "DeleteBucketPolicy", "application/json"},
-    {"publicAccessBlock", "PutPublicAccessBlock", "GetPublicAccessBlock", "DeletePublicAccessBlock",
-     kXmlType},
-    {"lifecycle", "PutBucketLifecycleConfiguration", "GetBucketLifecycleConfiguration",
-     "DeleteBucketLifecycle", kXmlType},
-};
-
-const Subresource& FindSubresource(std::string_view name) {
-  const auto* found = std::find_if(std::begin(kSubresources), std::end(kSubresources),
-                                   [name](const Subresource& known) { return known.name == name; });
-  if (found == std::end(kSubresources)) {
-    RaiseBadArgument("unknown sub-resource \"" + std::string(name) + "\"");
-  }
-  return *found;
-}
-
 S3Request SubresourceRequest(std::string_view operation, std::string_view method,
                              std::string_view bucket, std::string_view subresource) {
   S3Request request = NewRequest(operation, method, bucket);
@@ -224,16 +202,6 @@ S3Request DeleteObject(std::string_view bucket, std::string_view key, std::strin
   S3Request request = NewRequest("DeleteObject", "DELETE", bucket, key);
   AddIfAny("versionId", version_id, &request.query);
   return request;
-}
-
-bool CanBeInXml(std::string_view key) {
-  // Of C0, tab and line feed can be written (a carriage return would be read as a line feed); nor
-  // are U+FFFE and U+FFFF characters of XML's.
-  const bool controls = std::any_of(key.begin(), key.end(), [](char c) {
-    return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n';
-  });
-  return !controls && key.find("\xef\xbf\xbe") == std::string_view::npos &&
-         key.find("\xef\xbf\xbf") == std::string_view::npos;
 }
 
 S3Request DeleteObjects(std::string_view bucket, const std::vector<std::string_view>& keys) {
@@ -345,22 +313,21 @@ S3Request HeadBucket(std::string_view bucket) { return NewRequest("HeadBucket", 
 
 S3Request ListBuckets() { return NewRequest("ListBuckets", "GET", {}); }
 
-S3Request PutBucketConfig(std::string_view bucket, std::string_view subresource,
-                          std::string document) {
-  const Subresource& known = FindSubresource(subresource);
-  S3Request request = SubresourceRequest(known.put, "PUT", bucket, known.name);
-  SetDocument(std::move(document), known.content_type, &request);
+S3Request PutBucketConfig(std::string_view bucket, BucketConfig config, std::string document) {
+  const BucketConfigNames& names = NamesOf(config);
+  S3Request request = SubresourceRequest(names.put, "PUT", bucket, names.subresource);
+  SetDocument(std::move(document), names.content_type, &request);
   return request;
 }
 
-S3Request GetBucketConfig(std::string_view bucket, std::string_view subresource) {
-  const Subresource& known = FindSubresource(subresource);
-  return SubresourceRequest(known.get, "GET", bucket, known.name);
+S3Request GetBucketConfig(std::string_view bucket, BucketConfig config) {
+  const BucketConfigNames& names = NamesOf(config);
+  return SubresourceRequest(names.get, "GET", bucket, names.subresource);
 }
 
-S3Request DeleteBucketConfig(std::string_view bucket, std::string_view subresource) {
-  const Subresource& known = FindSubresource(subresource);
-  return SubresourceRequest(known.remove, "DELETE", bucket, known.name);
+S3Request DeleteBucketConfig(std::string_view bucket, BucketConfig config) {
+  const BucketConfigNames& names = NamesOf(config);
+  return SubresourceRequest(names.remove, "DELETE", bucket, names.subresource);
 }
 
 S3Request PreflightObject(std::string_view bucket, std::string_view key, std::string_view origin,
@@ -368,6 +335,7 @@ S3Request PreflightObject(std::string_view bucket, std::string_view key, std::st
   S3Request request = NewRequest("Preflight", "OPTIONS", bucket, key);
   AddHeader("origin", origin, &request);
   AddHeader("access-control-request-method", method, &request);
+  AddHeader("access-control-request-headers", "content-type", &request);
   return request;
 }
 

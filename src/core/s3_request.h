@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/bucket_config.h"
 #include "core/http_message.h"
 #include "core/sigv4.h"
 
@@ -73,8 +74,6 @@ S3Request DeleteObject(std::string_view bucket, std::string_view key,
 
 // 1 to 1000 keys, each of which CanBeInXml().
 S3Request DeleteObjects(std::string_view bucket, const std::vector<std::string_view>& keys);
-// XML 1.0 has no way to write most control characters.
-bool CanBeInXml(std::string_view key);
 
 struct ListOptions {
   std::string_view prefix;
@@ -111,14 +110,12 @@ S3Request DeleteBucket(std::string_view bucket);
 S3Request HeadBucket(std::string_view bucket);
 S3Request ListBuckets();
 
-// The sub-resources of a bucket: "cors", "policy", "publicAccessBlock", "lifecycle". What is put is
-// `document`: XML (bucket_config.h), or JSON for the policy.
-S3Request PutBucketConfig(std::string_view bucket, std::string_view subresource,
-                          std::string document);
-S3Request GetBucketConfig(std::string_view bucket, std::string_view subresource);
-S3Request DeleteBucketConfig(std::string_view bucket, std::string_view subresource);
+S3Request PutBucketConfig(std::string_view bucket, BucketConfig config, std::string document);
+S3Request GetBucketConfig(std::string_view bucket, BucketConfig config);
+S3Request DeleteBucketConfig(std::string_view bucket, BucketConfig config);
 
-// What a browser asks before it sends a request of that method from a page of `origin` (CORS).
+// What a browser asks before it sends a request of that method, with a content type, from a page of
+// `origin` (CORS).
 // https://fetch.spec.whatwg.org/#cors-preflight-fetch
 S3Request PreflightObject(std::string_view bucket, std::string_view key, std::string_view origin,
                           std::string_view method);

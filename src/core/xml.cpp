@@ -146,6 +146,16 @@ bool XmlFlag(const pugi::xml_node& element, const char* name) {
   return is_true;
 }
 
+bool CanBeInXml(std::string_view text) {
+  // Of C0, tab and line feed can be written (a carriage return would be read as a line feed); nor
+  // are U+FFFE and U+FFFF characters of XML's.
+  const bool controls = std::any_of(text.begin(), text.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n';
+  });
+  return !controls && text.find("\xef\xbf\xbe") == std::string_view::npos &&
+         text.find("\xef\xbf\xbf") == std::string_view::npos;
+}
+
 pugi::xml_node AppendElement(pugi::xml_node parent, const char* name) {
   const pugi::xml_node child = parent.append_child(name);
   if (!child) throw std::bad_alloc();
@@ -162,9 +172,9 @@ pugi::xml_node AppendS3Root(pugi::xml_document* document, const char* name) {
   return root;
 }
 
-std::string ToText(const pugi::xml_document& document) {
+std::string ToText(const pugi::xml_node& node) {
   StringWriter writer;
-  document.save(writer, "", pugi::format_raw | pugi::format_no_declaration, pugi::encoding_utf8);
+  node.print(writer, "", pugi::format_raw | pugi::format_no_declaration, pugi::encoding_utf8);
   return std::move(writer.text);
 }
 

@@ -46,6 +46,9 @@ std::string XmlText(const pugi::xml_node& parent, const char* name);
 std::int64_t XmlInteger(const pugi::xml_node& element, const char* name);
 bool XmlFlag(const pugi::xml_node& element, const char* name);
 
+// Whether XML 1.0 can write a text: it has no way to write most control characters.
+bool CanBeInXml(std::string_view text);
+
 // A new last child of `parent`.
 pugi::xml_node AppendElement(pugi::xml_node parent, const char* name);
 void AppendElement(pugi::xml_node parent, const char* name, const std::string& text);
@@ -53,6 +56,7 @@ void AppendElement(pugi::xml_node parent, const char* name, const std::string& t
 // Starts a document: its outermost element, in S3's namespace.
 pugi::xml_node AppendS3Root(pugi::xml_document* document, const char* name);
 
-std::string ToText(const pugi::xml_document& document);
+// An element, or a whole document.
+std::string ToText(const pugi::xml_node& node);
 
 }  // namespace neon_s3

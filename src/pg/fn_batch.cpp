@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/object_key.h"
+#include "core/xml.h"
 #include "pg/in_order.h"
 #include "pg/result.h"
 #include "pg/s3_call.h"

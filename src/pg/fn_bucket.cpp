@@ -1,11 +1,13 @@
-// s3_create_bucket, s3_delete_bucket, s3_bucket_exists, and what is configured for a bucket: CORS,
-// policy, public access block, lifecycle.
-#include <nlohmann/json.hpp>
+// s3_create_bucket, s3_delete_bucket, s3_bucket_exists; what is configured for a bucket: CORS,
+// policy, public access block, lifecycle; and s3_setup_bucket, which does the guide's steps.
+#include "pg/fn_bucket.h"
 
-#include "core/bucket_config.h"
+#include <utility>
+#include <vector>
+
+#include "core/bucket_setup.h"
+#include "core/cors.h"
 #include "core/error.h"
-#include "core/error_reply.h"
-#include "pg/bucket.h"
 #include "pg/result.h"
 
 namespace neon_s3 {
@@ -20,27 +22,24 @@ Datum Send(Operation operation, const Target& target, const MakeRequest& make_re
   return static_cast<Datum>(0);
 }
 
-Datum PutXml(FunctionCallInfo fcinfo, Operation operation, BucketConfig config,
-             std::string_view subresource) {
+Datum Put(FunctionCallInfo fcinfo, Operation operation, BucketConfig config) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
   const OptionalText json = args.JsonText();
   return Send(operation, ReadTarget(args), [&](std::string_view bucket) {
-    return PutBucketConfig(bucket, subresource, BucketConfigToXml(config, *json));
+    return PutBucketConfig(bucket, config, BucketConfigDocument(config, *json));
   });
 }
 
-// `to_json(body)` makes JSON of the reply; NULL where nothing is configured.
-template <typename ToJson>
-Datum GetJson(FunctionCallInfo fcinfo, Operation operation, std::string_view subresource,
-              const ToJson& to_json) {
+// NULL where nothing is configured.
+Datum Get(FunctionCallInfo fcinfo, Operation operation, BucketConfig config) {
   ArgReader args(fcinfo);
   const Target target = ReadTarget(args);
   const std::string* json = nullptr;
   S3Call call(operation, {}, target);
   call.Run([&](S3Client& s3) {
-    const std::optional<std::string> document = GetConfig(call.bucket(), subresource, s3);
-    if (document) json = &call.Keep<std::string>(to_json(*document));
+    const std::optional<std::string> document = GetConfig(call.bucket(), config, s3);
+    if (document) json = &call.Keep<std::string>(BucketConfigJson(config, *document));
   });
   const bool is_null = json == nullptr;
   const Datum result = is_null ? 0 : JsonbDatum(*json);
@@ -49,30 +48,13 @@ Datum GetJson(FunctionCallInfo fcinfo, Operation operation, std::string_view sub
   return result;
 }
 
-Datum GetXml(FunctionCallInfo fcinfo, Operation operation, BucketConfig config,
-             std::string_view subresource) {
-  return GetJson(fcinfo, operation, subresource,
-                 [&](const std::string& xml) { return BucketConfigToJson(config, xml); });
-}
-
-Datum Delete(FunctionCallInfo fcinfo, Operation operation, std::string_view subresource) {
+Datum Delete(FunctionCallInfo fcinfo, Operation operation, BucketConfig config) {
   ArgReader args(fcinfo);
   return Send(operation, ReadTarget(args),
-              [&](std::string_view bucket) { return DeleteBucketConfig(bucket, subresource); });
+              [&](std::string_view bucket) { return DeleteBucketConfig(bucket, config); });
 }
 
-}  // namespace
-
-std::optional<std::string> GetConfig(std::string_view bucket, std::string_view subresource,
-                                     S3Client& s3) {
-  try {
-    return std::string(std::string_view(s3.Call(GetBucketConfig(bucket, subresource)).body));
-  } catch (const S3Error& error) {
-    if (error.status() != 404 || error.s3_code() == "NoSuchBucket") throw;
-    return std::nullopt;
-  }
-}
-
+// True for the buckets of others too.
 bool BucketExists(std::string_view bucket, S3Client& s3) {
   try {
     return Exists(s3, HeadBucket(bucket));
@@ -87,12 +69,112 @@ S3Request CreateBucketAt(const Target& target, std::string_view bucket) {
   return CreateBucket(bucket, target.region, is_aws);
 }
 
-std::string PublicAccessBlockXml(bool block, bool block_acls) {
-  const nlohmann::json switches = {{"BlockPublicAcls", block_acls},
-                                   {"IgnorePublicAcls", block},
-                                   {"BlockPublicPolicy", block},
-                                   {"RestrictPublicBuckets", block}};
-  return BucketConfigToXml(BucketConfig::kPublicAccessBlock, switches.dump());
+struct Step {
+  std::string name;
+  bool done;
+  std::string detail;
+};
+
+// The steps that the guide takes in Amazon's console.
+class Setup {
+ public:
+  Setup(const S3Call& call, S3Client& s3)
+      : target_(call.target()), bucket_(call.bucket()), s3_(s3) {}
+
+  std::vector<Step> Take(const TextArgs& origins, bool public_read) {
+    const bool exists = Try("bucket", [&] { return Create(); });
+    if (!exists) return std::move(steps_);
+    if (!origins.is_null) {
+      Try("cors", [&] {
+        return Put({BucketConfig::kCors, CorsRulesFor({origins.begin(), origins.end()})});
+      });
+    }
+    Try("public_access_block", [&] {
+      // To Ceph (16 at least) every upload is one with a public ACL.
+      const bool block_acls = !public_read && target_.endpoint.empty();
+      return Put({BucketConfig::kPublicAccessBlock, PublicAccessBlock(!public_read, block_acls)});
+    });
+    Try("lifecycle", [&] { return AddAbortRule(); });
+    if (public_read) Try("policy", [&] { return LetEverybodyRead(); });
+    return std::move(steps_);
+  }
+
+ private:
+  struct Wanted {
+    BucketConfig config;
+    std::string json;
+  };
+
+  // `body()` gives the detail of a step that is done. Only being told to stop is raised.
+  template <typename Body>
+  bool Try(const char* name, const Body& body) {
+    try {
+      steps_.push_back({name, true, body()});
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::kCancelled) throw;
+      steps_.push_back({name, false, DescribeError(error)});
+    }
+    return steps_.back().done;
+  }
+
+  std::string Create() {
+    if (BucketExists(bucket_, s3_)) return "exists already";
+    s3_.Call(CreateBucketAt(target_, bucket_));
+    return "created";
+  }
+
+  static bool IsPresent(const Wanted& wanted, const std::string& document) {
+    return SameConfig(BucketConfigJson(wanted.config, document), wanted.json);
+  }
+
+  void Replace(const Wanted& wanted) {
+    s3_.Call(
+        PutBucketConfig(bucket_, wanted.config, BucketConfigDocument(wanted.config, wanted.json)));
+  }
+
+  std::string Put(const Wanted& wanted) {
+    const auto present = GetConfig(bucket_, wanted.config, s3_);
+    if (present && IsPresent(wanted, *present)) return "was so already";
+    Replace(wanted);
+    return present ? "replaced" : "set";
+  }
+
+  std::string AddAbortRule() {
+    const auto present = GetConfig(bucket_, BucketConfig::kLifecycle, s3_);
+    auto document = WithAbortRule(present.value_or(""));
+    if (!document) return "a rule for incomplete uploads is there already";
+    s3_.Call(PutBucketConfig(bucket_, BucketConfig::kLifecycle, std::move(*document)));
+    return "uploads that are not complete after 7 days are aborted";
+  }
+
+  std::string LetEverybodyRead() {
+    const Wanted wanted{BucketConfig::kPolicy,
+                        PublicReadPolicy(AwsPartition(target_.region), bucket_)};
+    const auto present = GetConfig(bucket_, wanted.config, s3_);
+    if (present && IsPresent(wanted, *present)) return "was so already";
+    if (present) {
+      throw Error(ErrorCode::kRefused, "the bucket has another policy",
+                  "Add the statement to it with s3_put_bucket_policy.");
+    }
+    Replace(wanted);
+    return "everybody may read its objects";
+  }
+
+  const Target& target_;
+  const std::string_view bucket_;
+  S3Client& s3_;
+  std::vector<Step> steps_;
+};
+
+}  // namespace
+
+std::optional<std::string> GetConfig(std::string_view bucket, BucketConfig config, S3Client& s3) {
+  try {
+    return std::string(std::string_view(s3.Call(GetBucketConfig(bucket, config)).body));
+  } catch (const S3Error& error) {
+    if (error.status() != 404 || error.s3_code() == "NoSuchBucket") throw;
+    return std::nullopt;
+  }
 }
 
 NEON_S3_FUNCTION(neon_s3_create_bucket);
@@ -125,44 +207,32 @@ Datum neon_s3_bucket_exists(PG_FUNCTION_ARGS) {
 
 NEON_S3_FUNCTION(neon_s3_put_bucket_cors);
 Datum neon_s3_put_bucket_cors(PG_FUNCTION_ARGS) {
-  return PutXml(fcinfo, Operation::kPutBucketCors, BucketConfig::kCors, "cors");
+  return Put(fcinfo, Operation::kPutBucketCors, BucketConfig::kCors);
 }
 
 NEON_S3_FUNCTION(neon_s3_get_bucket_cors);
 Datum neon_s3_get_bucket_cors(PG_FUNCTION_ARGS) {
-  return GetXml(fcinfo, Operation::kGetBucketCors, BucketConfig::kCors, "cors");
+  return Get(fcinfo, Operation::kGetBucketCors, BucketConfig::kCors);
 }
 
 NEON_S3_FUNCTION(neon_s3_delete_bucket_cors);
 Datum neon_s3_delete_bucket_cors(PG_FUNCTION_ARGS) {
-  return Delete(fcinfo, Operation::kDeleteBucketCors, "cors");
+  return Delete(fcinfo, Operation::kDeleteBucketCors, BucketConfig::kCors);
 }
 
 NEON_S3_FUNCTION(neon_s3_put_bucket_policy);
 Datum neon_s3_put_bucket_policy(PG_FUNCTION_ARGS) {
-  if (PG_ARGISNULL(0)) PG_RETURN_NULL();
-  ArgReader args(fcinfo);
-  if (!JB_ROOT_IS_OBJECT(PG_GETARG_JSONB_P(0))) {
-    ereport(ERROR,
-            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("policy must be a JSON object")));
-  }
-  const OptionalText policy = args.JsonText();
-  return Send(Operation::kPutBucketPolicy, ReadTarget(args), [&](std::string_view bucket) {
-    return PutBucketConfig(bucket, "policy", std::string(*policy));
-  });
+  return Put(fcinfo, Operation::kPutBucketPolicy, BucketConfig::kPolicy);
 }
 
 NEON_S3_FUNCTION(neon_s3_get_bucket_policy);
 Datum neon_s3_get_bucket_policy(PG_FUNCTION_ARGS) {
-  return GetJson(fcinfo, Operation::kGetBucketPolicy, "policy", [](const std::string& json) {
-    if (nlohmann::json::accept(json)) return json;
-    RaiseMalformedReply("The policy is no JSON.");
-  });
+  return Get(fcinfo, Operation::kGetBucketPolicy, BucketConfig::kPolicy);
 }
 
 NEON_S3_FUNCTION(neon_s3_delete_bucket_policy);
 Datum neon_s3_delete_bucket_policy(PG_FUNCTION_ARGS) {
-  return Delete(fcinfo, Operation::kDeleteBucketPolicy, "policy");
+  return Delete(fcinfo, Operation::kDeleteBucketPolicy, BucketConfig::kPolicy);
 }
 
 NEON_S3_FUNCTION(neon_s3_put_public_access_block);
@@ -171,24 +241,53 @@ Datum neon_s3_put_public_access_block(PG_FUNCTION_ARGS) {
   ArgReader args(fcinfo);
   const bool block = args.Boolean(true);
   return Send(Operation::kPutPublicAccessBlock, ReadTarget(args), [&](std::string_view bucket) {
-    return PutBucketConfig(bucket, "publicAccessBlock", PublicAccessBlockXml(block, block));
+    constexpr BucketConfig kConfig = BucketConfig::kPublicAccessBlock;
+    return PutBucketConfig(bucket, kConfig,
+                           BucketConfigDocument(kConfig, PublicAccessBlock(block, block)));
   });
 }
 
 NEON_S3_FUNCTION(neon_s3_get_public_access_block);
 Datum neon_s3_get_public_access_block(PG_FUNCTION_ARGS) {
-  return GetXml(fcinfo, Operation::kGetPublicAccessBlock, BucketConfig::kPublicAccessBlock,
-                "publicAccessBlock");
+  return Get(fcinfo, Operation::kGetPublicAccessBlock, BucketConfig::kPublicAccessBlock);
 }
 
 NEON_S3_FUNCTION(neon_s3_put_bucket_lifecycle);
 Datum neon_s3_put_bucket_lifecycle(PG_FUNCTION_ARGS) {
-  return PutXml(fcinfo, Operation::kPutBucketLifecycle, BucketConfig::kLifecycle, "lifecycle");
+  return Put(fcinfo, Operation::kPutBucketLifecycle, BucketConfig::kLifecycle);
 }
 
 NEON_S3_FUNCTION(neon_s3_get_bucket_lifecycle);
 Datum neon_s3_get_bucket_lifecycle(PG_FUNCTION_ARGS) {
-  return GetXml(fcinfo, Operation::kGetBucketLifecycle, BucketConfig::kLifecycle, "lifecycle");
+  return Get(fcinfo, Operation::kGetBucketLifecycle, BucketConfig::kLifecycle);
+}
+
+NEON_S3_FUNCTION(neon_s3_setup_bucket);
+Datum neon_s3_setup_bucket(PG_FUNCTION_ARGS) {
+  ArgReader args(fcinfo);
+  const OptionalText bucket = args.Text();
+  const TextArgs origins = args.Texts("allowed_origins");
+  const bool public_read = args.Boolean(false);
+  const Target target = ResolveTarget(bucket, args.Name());
+  BeginRows(fcinfo);
+  if (!bucket) PG_RETURN_NULL();
+  Guard([&] {
+    if (!origins.is_null)
+      CorsRulesFor({origins.begin(), origins.end()});  // before anything is done
+  });
+
+  const std::vector<Step>* steps;
+  S3Call call(Operation::kSetupBucket, {}, target);
+  call.Run([&](S3Client& s3) { steps = &call.Keep(Setup(call, s3).Take(origins, public_read)); });
+  for (const Step& step : *steps) {
+    Row row;
+    row.Text(step.name);
+    row.Boolean(step.done);
+    row.Text(step.detail);
+    row.Put(fcinfo);
+  }
+  call.Finish();
+  PG_RETURN_NULL();
 }
 
 }  // namespace neon_s3

@@ -11,7 +11,7 @@
 #include "core/error.h"
 #include "core/utc_time.h"
 #include "pg/backend_state.h"
-#include "pg/bucket.h"
+#include "pg/fn_bucket.h"
 #include "pg/guc.h"
 #include "pg/result.h"
 #include "pg/sign.h"
@@ -188,13 +188,13 @@ class Doctor {
 
   void CheckCors() {
     Try("cors", "Check the CORS rules: s3_get_bucket_cors.", [&]() -> std::string {
-      const auto rules = GetConfig(call_.bucket(), "cors", *s3_);
+      const auto rules = GetConfig(call_.bucket(), BucketConfig::kCors, *s3_);
       if (!rules) {
         throw Error(ErrorCode::kNotFound,
                     "the bucket has no CORS rules: browsers cannot use presigned URLs",
                     "Set them with s3_setup_bucket or s3_put_bucket_cors.");
       }
-      const std::string origin = OriginThatMayPut(BucketConfigToJson(BucketConfig::kCors, *rules));
+      const std::string origin = OriginThatMayPut(BucketConfigJson(BucketConfig::kCors, *rules));
       Preflight(origin);
       return "a preflight for PUT from " + origin + " passes";
     });

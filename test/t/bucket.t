@@ -118,6 +118,9 @@ subtest 'CORS rules for some' => sub {
   my $awkward = [ { AllowedOrigins => ['https://x.example/?a=1&b=<2>'], AllowedMethods => ['GET'], ID => qq(<&>"' é) } ];
   sql('s3_put_bucket_cors(' . lit($awkward) . ')');
   is_deeply without_empty(json_of('s3_get_bucket_cors()')), $awkward, 'markup is only text';
+  my $one = { AllowedOrigins => ['https://one.example'], AllowedMethods => ['PUT'] };
+  sql('s3_put_bucket_cors(' . lit($one) . ')');
+  is_deeply without_empty(json_of('s3_get_bucket_cors()')), [$one], 'one rule needs no array';
   refused($_, '22023', $_->{sql}) for try(map { "SELECT s3_put_bucket_cors('$_');" } '{}', '[]', '[1]', '"x"', '[{"AllowedOrigins": "*", "AllowedMethods": ["GET"]}]',
     '[{"AllowedOrigins": ["*"], "AllowedMethods": ["GET"], "Unknown": 1}]', '[{"AllowedOrigins": ["*"], "AllowedMethods": [1]}]',
     '[{"AllowedOrigins": ["*"], "AllowedMethods": ["GET"], "MaxAgeSeconds": "x"}]');
@@ -197,6 +200,18 @@ subtest 's3_setup_bucket' => sub {
   is_deeply json_of("s3_get_public_access_block('$set_up')"), { (map { $_ => JSON::PP::true() } @block), BlockPublicAcls => JSON::PP::false() },
     '... and public access is blocked: public_read is false';
   is sql("encode(s3_get_object('public.txt', bucket => '$set_up'), 'escape')"), 'hello', '... but what was there still is';
+  my $lifecycle = json_of("s3_get_bucket_lifecycle('$set_up')");
+  is_deeply [ map { $_->{AbortIncompleteMultipartUpload} } @$lifecycle ], [ { DaysAfterInitiation => 7 } ], '... incomplete uploads are aborted';
+  my $mine = [ { ID => 'mine', Status => 'Enabled', Filter => { Prefix => 'tmp/' }, Expiration => { Days => 1 } } ];
+  sql('s3_put_bucket_lifecycle(' . lit($mine) . ", '$set_up')");
+  my ($step) = grep { $_->{step} eq 'lifecycle' } @{ $steps->("'$set_up'") };
+  is $step->{detail}, 'uploads that are not complete after 7 days are aborted', '... a step of its own';
+  $lifecycle = json_of("s3_get_bucket_lifecycle('$set_up')");
+  is_deeply [ sort map { join ' ', $_->{ID}, sort grep { /^[AE]/ } keys %$_ } @$lifecycle ], [ 'abort-incomplete-uploads AbortIncompleteMultipartUpload', 'mine Expiration' ], '... beside the rules there are';
+  ($step) = grep { $_->{step} eq 'lifecycle' } @{ $steps->("'$set_up'") };
+  is $step->{detail}, 'a rule for incomplete uploads is there already', '... once';
+  my @odd = $db->try("SELECT * FROM s3_setup_bucket('$set_up', '{https://app.example.com/}');");
+  refused($odd[0], '22023', 'an origin that no browser sends', message => qr{\Ano browser sends the origin "https://app\.example\.com/"\z}, hint => qr{\ABrowsers send "https://app\.example\.com"\.\z});
   refused($_, '22023', $_->{sql}) for try("SELECT * FROM s3_setup_bucket('a');", "SELECT * FROM s3_setup_bucket('a/b', public_read => true);");
   my $failed = $db->try("@{[s3_settings('', secret_access_key => 'wrong')]} SELECT bool_and(done) FROM s3_setup_bucket('$set_up');");
   ok $failed->{state} eq '28000' || $failed->{out} eq 'f', 'with a wrong secret it says that it is not done' or diag explain $failed;

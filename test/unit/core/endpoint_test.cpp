@@ -95,6 +95,38 @@ TEST(ValidateRegion, TakesNamesThatFitAScopeAndAHost) {
   }
 }
 
+TEST(Endpoint, KnowsTheRegionThatAHostNames) {
+  const struct {
+    const char *host, *region;
+  } cases[] = {
+      {"s3.eu-central-1.amazonaws.com", "eu-central-1"},
+      {"s3-eu-west-1.amazonaws.com", "eu-west-1"},
+      {"s3.dualstack.ap-southeast-2.amazonaws.com", "ap-southeast-2"},
+      {"s3-fips.us-gov-west-1.amazonaws.com", "us-gov-west-1"},
+      {"s3.cn-northwest-1.amazonaws.com.cn", "cn-northwest-1"},
+      {"bucket.vpce-1a2b-3c4d.s3.us-east-2.vpce.amazonaws.com", "us-east-2"},
+      {"s3.us-isob-east-1.sc2s.sgov.gov", "us-isob-east-1"},
+      {"s3.us-west-004.backblazeb2.com", "us-west-004"},
+      {"s3.eu-central-2.wasabisys.com", "eu-central-2"},
+      {"s3.fr-par.scw.cloud", "fr-par"},
+      {"s3.gra.io.cloud.ovh.net", "gra"},
+      {"s3.gra.cloud.ovh.net", "gra"},
+      {"s3.amazonaws.com", ""},
+      {"s3-accelerate.amazonaws.com", ""},
+      {"s3-accelerate.dualstack.amazonaws.com", ""},
+      {"s3.wasabisys.com", ""},
+      {"nyc3.digitaloceanspaces.com", ""},
+      {"eu-central-1.example.com", ""},
+      {"s3.my-company-2.example.com", ""},
+      {"s3.example.com", ""},
+      {"account.r2.cloudflarestorage.com", ""},
+      {"s3", ""},
+      {"[::1]", ""},
+      {"", ""},
+  };
+  for (const auto& known : cases) EXPECT_EQ(RegionInHost(known.host), known.region) << known.host;
+}
+
 TEST(Endpoint, KnowsThePartitionsOfRegions) {
   EXPECT_EQ(AwsPartition("eu-central-1"), "aws");
   EXPECT_EQ(AwsPartition("cn-north-1"), "aws-cn");

@@ -81,11 +81,12 @@ TEST(RequestSigner, SendsTheUrlThatItSigned) {
   EXPECT_EQ(
       WithoutSignature(request, path).url,
       "https://gw.example.com:8443/base/files/a%20b/%C3%A9%2B~%22%3F%23%252F?versionId=v%2F1%3D");
-  EXPECT_EQ(WithoutSignature(GetBucketConfig("files", "cors"), path).url,
+  EXPECT_EQ(WithoutSignature(GetBucketConfig("files", BucketConfig::kCors), path).url,
             "https://gw.example.com:8443/base/files?cors=");
-  EXPECT_EQ(
-      WithoutSignature(GetBucketConfig("files", "cors"), {"https", "files.s3.example.com", ""}).url,
-      "https://files.s3.example.com/?cors=");
+  EXPECT_EQ(WithoutSignature(GetBucketConfig("files", BucketConfig::kCors),
+                             {"https", "files.s3.example.com", ""})
+                .url,
+            "https://files.s3.example.com/?cors=");
   EXPECT_EQ(WithoutSignature(ListBuckets(), {"http", "127.0.0.1:9000", ""}).url,
             "http://127.0.0.1:9000/");
   EXPECT_EQ(WithoutSignature(ListObjects("files", {"p/", "/", "p/a", "", 7}), path).url,

@@ -89,7 +89,7 @@ TEST(S3Error, TellsWhatHappenedAndWhatToDo) {
   const S3Request list = ListObjects("files", {}), buckets = ListBuckets();
   const S3Request copy = CopyObject("from", "d/\xc3\xa4", "files", "a.txt");
   const S3Request part = UploadPart("files", "a.txt", "u", 1, ""),
-                  cors = GetBucketConfig("files", "cors");
+                  cors = GetBucketConfig("files", BucketConfig::kCors);
   const struct {
     const S3Request& request;
     int status;
