@@ -395,6 +395,21 @@ def regions(c, request):
 
 
 @fault
+def objects_only(c, request):
+    """Whoever asks may use objects, and nothing else of the bucket."""
+    ok(c, request) if request.key else c.send(*error(403), method=request.method)
+
+
+@fault
+def cors(c, request, *origin):
+    """The bucket has one CORS rule, for PUT: with that AllowedOrigin, or none. Preflights are answered, but allow no headers."""
+    if request.method == 'OPTIONS': return c.send(200, {'Access-Control-Allow-Origin': request.headers['origin']}, b'')
+    if 'cors' not in request.query: return ok(c, request)
+    allowed = ''.join(f'<AllowedOrigin>{escape(":".join(origin))}</AllowedOrigin>' for _ in origin[:1])
+    c.send(*Answers(request).xml('CORSConfiguration', f'<CORSRule>{allowed}<AllowedMethod>PUT</AllowedMethod></CORSRule>'))
+
+
+@fault
 def redirect(c, request, number='307'):
     status_, headers, body = error(int(number), 'TemporaryRedirect')
     c.send(status_, {**headers, 'Location': f'http://127.0.0.1:{ports["other"]}{request.target}'}, body, method=request.method)

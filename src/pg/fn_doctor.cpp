@@ -1,20 +1,26 @@
 // s3_doctor: the set-up tried out, with a hint for each thing that is wrong with it.
 #include <cstdlib>
 #include <ctime>
+#include <new>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include "core/bucket_config.h"
+#include "core/cors.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "core/utc_time.h"
+#include "net/endpoint_url.h"
 #include "pg/backend_state.h"
 #include "pg/fn_bucket.h"
 #include "pg/guc.h"
 #include "pg/result.h"
 #include "pg/sign.h"
+
+extern "C" {
+#include "access/xact.h"
+}
 
 namespace neon_s3 {
 namespace {
@@ -25,6 +31,11 @@ struct Finding {
   std::string detail, hint;
 };
 
+// Thrown by a check that can't tell.
+struct NotKnown {
+  std::string why;
+};
+
 constexpr std::int64_t kSkewToReport = 60;  // seconds; S3 refuses 15 minutes
 
 const char* const kChecksOfServer[] = {"connection", "clock", "region", "bucket",
@@ -32,23 +43,29 @@ const char* const kChecksOfServer[] = {"connection", "clock", "region", "bucket"
 
 class Doctor {
  public:
-  Doctor(S3Call& call, std::string probe_key) : call_(call), probe_key_(std::move(probe_key)) {}
+  // A probe is written only where that is allowed.
+  Doctor(S3Call& call, std::string probe_key, bool may_write)
+      : call_(call), probe_key_(std::move(probe_key)), may_write_(may_write) {}
 
   std::vector<Finding> Examine() {
     CheckSecrets();
     const bool is_set_up = CheckSettings();
-    if (CheckCredentials() && is_set_up && CheckConnection() && CheckBucket()) {
-      CheckRegion();
-      CheckObjects();
-      CheckCors();
-    }
+    if (CheckCredentials() && is_set_up) AskTheServer();
     for (const char* check : kChecksOfServer) {
-      if (!IsFound(check)) findings_.push_back({check, std::nullopt, "not tried", {}});
+      if (!IsFound(check)) AddUnknown(check, "not tried");
     }
     return std::move(findings_);
   }
 
  private:
+  void AskTheServer() {
+    const bool is_reached = CheckConnection();
+    CheckRegion(is_reached);
+    if (!is_reached || !CheckBucket()) return;
+    may_write_ ? CheckObjects() : LeaveObjectsAlone();
+    CheckCors();
+  }
+
   bool IsFound(std::string_view check) const {
     for (const Finding& finding : findings_) {
       if (finding.check == check) return true;
@@ -62,16 +79,45 @@ class Doctor {
     return ok;
   }
 
+  void AddUnknown(const char* check, std::string why) {
+    findings_.push_back({check, std::nullopt, std::move(why), {}});
+  }
+
   // `body()` gives the detail of a check that went well; `hint` is for errors that come without
-  // one. Only being told to stop is raised.
+  // one. False for a failure. Only being told to stop is raised, and a lack of memory.
   template <typename Body>
   bool Try(const char* check, std::string_view hint, const Body& body) {
     try {
       return Add(check, true, body(), {});
+    } catch (const NotKnown& unknown) {
+      AddUnknown(check, "not known: " + unknown.why);
+      return true;
     } catch (const Error& error) {
       if (error.code() == ErrorCode::kCancelled) throw;
       return Add(check, false, DescribeError(error), error.hint().empty() ? hint : error.hint());
+    } catch (const std::bad_alloc&) {
+      throw;
+    } catch (const std::exception& error) {
+      return Add(check, false, std::string("unexpected error: ") + error.what(), hint);
     }
+  }
+
+  // The same for what needs a permission.
+  template <typename Body>
+  bool TryAllowed(const char* check, const std::string& action, const Body& body) {
+    const std::string hint = "Check that the policy of these credentials allows " + action + ".";
+    return Try(check, hint, [&]() -> std::string {
+      try {
+        return body();
+      } catch (const S3Error& error) {
+        if (!IsDenied(error)) throw;
+        throw Error(error.code(), error.what(), hint, error.detail());
+      }
+    });
+  }
+
+  static bool IsDenied(const S3Error& error) {
+    return error.status() == 403 && error.code() == ErrorCode::kRefused;
   }
 
   void CheckSecrets() {
@@ -143,52 +189,108 @@ class Doctor {
         "URLs expire by it.");
   }
 
-  // Not every server says where a bucket is; then it takes our region.
-  void CheckRegion() {
+  // The region that a host names is the one to sign for. Not every server says where a bucket is;
+  // then it takes our region.
+  void CheckRegion(bool is_reached) {
     const std::string& ours = service_.region;
-    const std::string& theirs = bucket_region_;
-    Add("region", theirs.empty() || theirs == ours,
-        theirs.empty() ? "requests signed for " + ours + " are accepted"
-                       : "the bucket is in " + theirs + ", requests are signed for " + ours,
-        "Set neon_s3.region, or the server's option region, to " + theirs + ".");
+    for (const std::string& host : Hosts()) {
+      const std::string named(RegionInHost(host));
+      if (!named.empty() && named != ours) {
+        return AddRegion(host + " is in " + named, named);
+      }
+    }
+    if (!is_reached) return;
+    if (bucket_region_.empty() || bucket_region_ == ours) {
+      Add("region", true, "requests signed for " + ours + " are accepted", {});
+    } else {
+      AddRegion("the bucket is in " + bucket_region_, bucket_region_);
+    }
   }
 
+  void AddRegion(const std::string& what_is_where, const std::string& region) {
+    Add("region", false, what_is_where + ", requests are signed for " + service_.region,
+        "Set neon_s3.region, or the server's option region, to " + region + ".");
+  }
+
+  std::vector<std::string> Hosts() const {
+    std::vector<std::string> hosts = {service_.endpoint.host};
+    const std::string_view clients = call_.target().public_endpoint;
+    if (!clients.empty()) hosts.push_back(S3Endpoint(clients, service_.region).host);
+    return hosts;
+  }
+
+  // A policy may let these credentials use the objects of a bucket that they may not look at.
   bool CheckBucket() {
     return Try("bucket",
                "Check its name and region, and whether the credentials may use it; s3_setup_bucket "
                "makes a new one.",
                [&]() -> std::string {
-                 if (bucket_error_) throw *bucket_error_;
+                 if (bucket_error_) AskForTheReason();
                  return "exists";
                });
+  }
+
+  // A reply to HEAD gives none.
+  void AskForTheReason() {
+    try {
+      s3_->Call(ListObjects(call_.bucket(), {}));
+    } catch (const S3Error& error) {
+      if (IsDenied(error)) throw NotKnown{"these credentials may not list it"};
+      throw;
+    }
+  }
+
+  void LeaveObjectsAlone() {
+    for (const char* check : {"write", "read", "delete"}) {
+      AddUnknown(check, "not tried: the transaction is read-only");
+    }
   }
 
   void CheckObjects() {
     const std::string_view bucket = call_.bucket();
     constexpr std::string_view kBody = "written by s3_doctor";
-    const bool is_written =
-        Try("write", "Check what the policy of these credentials allows: s3:PutObject.", [&] {
-          s3_->Call(PutObject(bucket, probe_key_, kBody, {}, true));
-          return "object " + probe_key_;
-        });
+    std::string version;
+    const bool is_written = TryAllowed("write", "s3:PutObject", [&] {
+      version =
+          ParseWrittenObject(s3_->Call(PutObject(bucket, probe_key_, kBody, {}, true))).version_id;
+      return "object " + probe_key_;
+    });
     if (!is_written) return;
-    Try("read", "Check what the policy of these credentials allows: s3:GetObject.",
-        [&]() -> std::string {
-          if (s3_->Call(GetObject(bucket, probe_key_)).body == kBody) return "the same bytes";
-          throw Error(ErrorCode::kMalformedReply, "other bytes came back than were written");
-        });
-    Try("delete",
-        "Check what the policy of these credentials allows: s3:DeleteObject. The probe is still "
-        "there.",
-        [&] {
-          s3_->Call(DeleteObject(bucket, probe_key_));
-          return "object " + probe_key_;
-        });
+    std::string retained_until;
+    TryAllowed("read", "s3:GetObject", [&]() -> std::string {
+      const HttpResponse response = s3_->Call(GetObject(bucket, probe_key_));
+      retained_until = response.Header("x-amz-object-lock-retain-until-date");
+      if (response.body == kBody) return "the same bytes";
+      throw Error(ErrorCode::kMalformedReply, "other bytes came back than were written");
+    });
+    TryAllowed("delete", "s3:DeleteObject, or the probe stays", [&] {
+      const WrittenObject marker = ParseWrittenObject(s3_->Call(DeleteObject(bucket, probe_key_)));
+      const std::string what_stays = RemoveVersions(version, marker.version_id, retained_until);
+      return "object " + probe_key_ + what_stays;
+    });
+  }
+
+  // In a versioned bucket a deletion only adds a marker. Returns what to say about a version that
+  // can't go; then its marker stays, too, to hide it.
+  std::string RemoveVersions(const std::string& version, const std::string& marker,
+                             const std::string& retained_until) {
+    if (marker.empty()) return {};
+    if (!retained_until.empty()) {
+      return "; its version stays until " + retained_until + ", as object lock wants it";
+    }
+    try {
+      if (!version.empty()) s3_->Call(DeleteObject(call_.bucket(), probe_key_, version));
+      s3_->Call(DeleteObject(call_.bucket(), probe_key_, marker));
+      return version.empty() ? "" : ", with its version";
+    } catch (const S3Error& error) {
+      if (!IsDenied(error)) throw;
+      return "; its version stays: s3:DeleteObjectVersion is not allowed";
+    }
   }
 
   void CheckCors() {
     Try("cors", "Check the CORS rules: s3_get_bucket_cors.", [&]() -> std::string {
-      const auto rules = GetConfig(call_.bucket(), BucketConfig::kCors, *s3_);
+      const auto rules = GetRules();
       if (!rules) {
         throw Error(ErrorCode::kNotFound,
                     "the bucket has no CORS rules: browsers cannot use presigned URLs",
@@ -200,35 +302,42 @@ class Doctor {
     });
   }
 
-  static std::string OriginThatMayPut(const std::string& json) {
-    for (const auto& rule : nlohmann::json::parse(json)) {
-      for (const auto& method : rule["AllowedMethods"]) {
-        if (method != "PUT") continue;
-        std::string origin = rule["AllowedOrigins"].at(0);
-        const std::size_t star = origin.find('*');
-        if (star != std::string::npos)
-          origin.replace(star, 1, star == 0 ? "https://example.com" : "example");
-        return origin;
-      }
+  std::optional<std::string> GetRules() {
+    try {
+      return GetConfig(call_.bucket(), BucketConfig::kCors, *s3_);
+    } catch (const S3Error& error) {
+      if (IsDenied(error)) throw NotKnown{"these credentials may not read the CORS rules"};
+      if (error.code() == ErrorCode::kUnsupported) throw NotKnown{"the server does not tell them"};
+      throw;
     }
-    throw Error(ErrorCode::kRefused, "no CORS rule allows PUT", "Browsers need one to upload.");
   }
 
   // As a browser sends it: nobody signs it.
   void Preflight(const std::string& origin) {
     service_.is_anonymous = true;
     S3Client& s3 = call_.Begin(service_, MakeLimits());
-    const HttpResponse response =
-        s3.Call(PreflightObject(call_.bucket(), probe_key_, origin, "PUT"));
-    const std::string_view allowed = response.Header("access-control-allow-origin");
-    if (allowed == origin || allowed == "*") return;
-    throw Error(ErrorCode::kRefused,
-                "a preflight for PUT from " + origin + " is not answered as a browser wants it",
-                "Check the CORS rules: s3_get_bucket_cors.");
+    std::string_view refusal = "is not answered as a browser wants it";
+    try {
+      const HttpResponse response =
+          s3.Call(PreflightObject(call_.bucket(), probe_key_, origin, "PUT"));
+      const std::string_view allowed = response.Header("access-control-allow-origin");
+      const std::string headers = LowerCase(response.Header("access-control-allow-headers"));
+      const bool takes_type = headers == "*" || headers.find("content-type") != std::string::npos;
+      if ((allowed == origin || allowed == "*") && takes_type) return;
+    } catch (const S3Error& error) {
+      if (!IsDenied(error)) throw;
+      refusal = "is refused";
+    }
+    throw Error(
+        ErrorCode::kRefused,
+        "a preflight for PUT from " + origin + " with a content type " + std::string(refusal),
+        "A rule for PUT needs \"*\" or \"content-type\" in AllowedHeaders; see "
+        "s3_get_bucket_cors.");
   }
 
   S3Call& call_;
   const std::string probe_key_;
+  const bool may_write_;
   // From CheckConnection() on:
   S3Service service_;
   S3Client* s3_ = nullptr;
@@ -245,11 +354,12 @@ Datum neon_s3_doctor(PG_FUNCTION_ARGS) {
   const Target target = ReadTarget(args);
   BeginRows(fcinfo);
   const std::string_view uuid = RandomUuid();
+  const bool may_write = !XactReadOnly;  // in particular on a standby
 
   const std::vector<Finding>* findings;
   S3Call call(Operation::kDoctor, {}, target);
   Guard([&] {
-    Doctor doctor(call, std::string("neon_s3-doctor-").append(uuid));
+    Doctor doctor(call, std::string("neon_s3-doctor-").append(uuid), may_write);
     findings = &call.Keep(doctor.Examine());
   });
   for (const Finding& finding : *findings) {

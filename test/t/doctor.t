@@ -44,6 +44,76 @@ subtest 'CORS' => sub {
   like failed($rows), qr/s3_put_bucket_cors|s3_setup_bucket/, '... and what helps';
 };
 
+# The rule that the guide's page needs, with changes.
+sub rule { return lit(json([ { AllowedOrigins => ['*'], AllowedMethods => ['PUT'], AllowedHeaders => ['*'], @_ } ])) }
+
+subtest 'CORS rules that browsers cannot use' => sub {
+  my $with = sub { my ($rule) = @_; $db->do(s3_settings($bucket), "SELECT s3_put_bucket_cors($rule);"); return doctor([ s3_settings($bucket) ]) };
+  is failed($with->(rule())), '', 'all headers';
+  is failed($with->(rule(AllowedHeaders => ['content-type']))), '', 'the one that is needed';
+  my $failed = failed($with->(rule(AllowedHeaders => [])));
+  like $failed, qr/\Acors: a preflight for PUT from https:\S+ with a content type is refused/, 'no headers: a browser is refused, too';
+  like $failed, qr/"\*" or "content-type" in AllowedHeaders/, '... and what helps';
+  $failed = failed($with->(rule(AllowedOrigins => ['https://app.example.com/'])));
+  is $failed, 'cors: CORS rule 1 allows "https://app.example.com/", an origin that no browser sends Browsers send "https://app.example.com".', 'an origin that no browser sends';
+  like failed($with->(rule(AllowedMethods => ['GET']))), qr/\Acors: no CORS rule allows PUT/, 'downloads only';
+  $fault->plays('cors');
+  is failed(doctor([ $fault->settings ])), 'cors: CORS rule 1 has no AllowedOrigins Name the origins whose pages may use the bucket, or "*" for all.', 'no origin';
+  $fault->plays('cors:https://app.example.com');
+  like failed(doctor([ $fault->settings ])), qr/\Acors: a preflight for PUT from https:\S+ with a content type is not answered as a browser wants it/, 'an answer that allows no headers';
+  $fault->plays('status:501');
+  is doctor([ $fault->settings ])->{cors}{ok}, undef, 'nothing works';
+  $db->do(s3_settings($bucket), 'SELECT s3_delete_bucket_cors();');
+};
+
+subtest 'a policy that allows objects only, as the README has it' => sub {
+  $fault->plays('objects_only');
+  my $rows = doctor([ $fault->settings ]);
+  is failed($rows), '', 'nothing fails';
+  is $rows->{$_}{ok}, JSON::PP::true(), "$_ is tried" for qw(connection write read delete);
+  is $rows->{bucket}{ok}, undef, 'the bucket ...';
+  is $rows->{bucket}{detail}, 'not known: these credentials may not list it', '... is not known';
+  is $rows->{cors}{detail}, 'not known: these credentials may not read the CORS rules', '... nor CORS';
+};
+
+# What is in a bucket, hidden or not.
+sub versions {
+  my ($name) = @_;
+  return boto3("r = s3.list_object_versions(Bucket='$name')\nprint(json.dumps([len(r.get('Versions', [])), len(r.get('DeleteMarkers', []))]))");
+}
+
+subtest 'versions' => sub {
+  plan skip_all => 'python3-boto3 is not installed' if !has_boto3();
+  my $versioned = new_bucket("$bucket-versioned");
+  for my $status (qw(Enabled Suspended)) {
+    boto3("s3.put_bucket_versioning(Bucket='$versioned', VersioningConfiguration={'Status': '$status'})\nprint(1)");
+    my $rows = doctor([ s3_settings($versioned) ]);
+    like failed($rows), qr/\Acors: [^;]*\z/, "$status: all is well but CORS";
+    is_deeply versions($versioned), [ 0, 0 ], '... and nothing is left: no version, no marker';
+  }
+};
+
+subtest 'a read-only transaction' => sub {
+  my $rows = doctor([ s3_settings($bucket), 'SET default_transaction_read_only = on;' ]);
+  is $rows->{$_}{detail}, 'not tried: the transaction is read-only', $_ for qw(write read delete);
+  is $rows->{$_}{ok}, JSON::PP::true(), "$_ is tried" for qw(connection region bucket);
+  like failed($rows), qr/\Acors: [^;]*\z/, 'CORS is, too';
+};
+
+subtest 'an endpoint that names a region' => sub {
+  my @elsewhere = (max_attempts => 1, allowed_hosts => 'nobody.example');
+  for (['https://s3.eu-central-1.amazonaws.com', 'eu-central-1'], ['https://s3.us-west-004.backblazeb2.com', 'us-west-004']) {
+    my ($endpoint, $region) = @$_;
+    my $settings = sub { return [ s3_settings($bucket, endpoint => $endpoint, @elsewhere, @_), 'RESET neon_s3.region;' ] };
+    my $row = doctor($settings->())->{region};
+    is $row->{detail}, $endpoint =~ s{https://}{}r . " is in $region, requests are signed for us-east-1", $endpoint;
+    is $row->{hint}, "Set neon_s3.region, or the server's option region, to $region.", '... and what helps';
+    is doctor([ s3_settings($bucket, endpoint => $endpoint, @elsewhere, region => $region) ])->{region}{ok}, undef, '... it does';
+    $row = doctor([ s3_settings($bucket, public_endpoint => $endpoint), 'RESET neon_s3.region;' ])->{region};
+    is $row->{ok}, JSON::PP::false(), '... as the clients\' endpoint, too';
+  }
+};
+
 subtest 'what is wrong' => sub {
   like failed(doctor([ s3_settings($bucket, secret_access_key => 'wrong') ])), qr/SignatureDoesNotMatch|secret/i, 'a wrong secret';
   like failed(doctor([ s3_settings($bucket, access_key_id => 'AKIANOBODY') ])), qr/InvalidAccessKeyId|access key/i, 'an unknown key';
