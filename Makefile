@@ -7,7 +7,7 @@ REGRESS = extension presign post_policy settings server upload operations bucket
 
 # Debian's PGXS tracks no dependencies on headers, so the compiler does. PostgreSQL 15's headers say
 # "register", which C++17 dropped.
-PG_CPPFLAGS = -Isrc
+PG_CPPFLAGS = -Isrc $(if $(ASSERTIONS),-DNEON_S3_ASSERTIONS)
 PG_CXXFLAGS = -std=c++17 -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter -Wno-register -MMD -MP
 SHLIB_LINK = -lcurl -lcrypto -lpugixml -lstdc++
 EXTRA_CLEAN = $(OBJS:.o=.d) $(OBJS:.o=.bc)

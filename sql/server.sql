@@ -12,7 +12,7 @@ SET neon_s3.credential_providers = 'static';
 -- options
 CREATE SERVER files FOREIGN DATA WRAPPER neon_s3
   OPTIONS (region 'eu-central-1', bucket 'serverbucket', endpoint 'http://127.0.0.1:9000', addressing_style 'path');
-CREATE SERVER archive FOREIGN DATA WRAPPER neon_s3 OPTIONS (region 'us-west-2');
+CREATE SERVER archive FOREIGN DATA WRAPPER neon_s3 OPTIONS (region 'us-west-2', credential_providers 'static');
 CREATE SERVER bad FOREIGN DATA WRAPPER neon_s3 OPTIONS (secret_access_key 'canary');
 CREATE SERVER bad FOREIGN DATA WRAPPER neon_s3 OPTIONS (regoin 'eu-central-1');
 CREATE SERVER bad FOREIGN DATA WRAPPER neon_s3 OPTIONS (something_else 'x');
@@ -62,10 +62,12 @@ RESET ROLE;
 ALTER USER MAPPING FOR PUBLIC SERVER files OPTIONS (SET access_key_id 'ROTATED');
 ALTER SERVER files OPTIONS (SET region 'eu-west-1', SET endpoint 'https://s3.example.com');
 SELECT who(s3_presign_get('k', server => 'files'));
+
+-- without a mapping, only what a superuser said may sign does
 DROP USER MAPPING FOR PUBLIC SERVER files;
 SELECT who(s3_presign_get('k', server => 'files'));
-
--- a server of somebody without superuser signs with its mappings only
+ALTER SERVER files OPTIONS (ADD credential_providers 'static');
+SELECT who(s3_presign_get('k', server => 'files'));
 GRANT USAGE ON FOREIGN DATA WRAPPER neon_s3 TO regress_neon_s3_alice;
 SET ROLE regress_neon_s3_alice;
 CREATE SERVER mine FOREIGN DATA WRAPPER neon_s3 OPTIONS (credential_providers 'environment');
@@ -73,6 +75,16 @@ CREATE SERVER mine FOREIGN DATA WRAPPER neon_s3 OPTIONS (region 'eu-central-1');
 SELECT s3_presign_get('k', server => 'mine');
 CREATE USER MAPPING FOR regress_neon_s3_alice SERVER mine OPTIONS (access_key_id 'OWN', secret_access_key 'own-secret');
 SELECT who(s3_presign_get('k', server => 'mine'));
+DROP USER MAPPING FOR regress_neon_s3_alice SERVER mine;
+RESET ROLE;
+-- whoever owns it
+ALTER SERVER mine OWNER TO CURRENT_USER;
+SELECT s3_presign_get('k', server => 'mine');
+ALTER SERVER mine OPTIONS (ADD credential_providers 'static');
+ALTER SERVER mine OWNER TO regress_neon_s3_alice;
+SELECT who(s3_presign_get('k', server => 'mine'));
+SET ROLE regress_neon_s3_alice;
+ALTER SERVER mine OPTIONS (SET region 'eu-west-1');
 RESET ROLE;
 
 -- no such server

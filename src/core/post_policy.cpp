@@ -171,13 +171,12 @@ std::string PostPolicy::FieldsJson() const {
   return json + "}";
 }
 
-PostForm PostPolicy::Sign(Sha256& sha256, SigningKeyCache& signing_keys,
-                          std::string_view secret_access_key) {
+PostForm PostPolicy::Sign(std::string_view secret_access_key, SigV4Signer& signer) {
   AddOwnConditions();
   const std::string policy = Base64(PolicyJson());
   std::string signature;
-  AppendSignature(signing_keys.Get(sha256, secret_access_key, time_.date(), region_, kS3Service),
-                  policy, &signature);
+  AppendSignature(signer.SigningKey(secret_access_key, time_.date(), region_, kS3Service), policy,
+                  &signature);
   AppendField("policy", policy);
   AppendField("x-amz-signature", signature);
   return {url_, FieldsJson()};

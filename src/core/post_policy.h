@@ -45,7 +45,7 @@ class PostPolicy {
                       std::optional<std::int64_t> max_length);
 
   // With the conditions and fields of the bucket, the key and the signature.
-  PostForm Sign(Sha256& sha256, SigningKeyCache& signing_keys, std::string_view secret_access_key);
+  PostForm Sign(std::string_view secret_access_key, SigV4Signer& signer);
 
  private:
   void AddCondition(const PolicyCondition& condition);

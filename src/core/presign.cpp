@@ -113,83 +113,84 @@ std::string PresignedUrl::url() const {
   return url;
 }
 
-void Presigner::Begin() {
-  query_.Clear();
-  headers_.Clear();
+void PresignRequest::Clear() {
+  query.Clear();
+  headers.Clear();
 }
 
-bool Presigner::IsSameSigner(const PresignRequest& request, const Credentials& credentials) const {
-  if (!signing_key_ || signer_.signed_at != request.signed_at) return false;
-  if (request.signer != 0) return signer_.number == request.signer;
-  return signer_.host == request.address->host && signer_.scheme == request.address->scheme &&
-         signer_.region == request.region && signer_.access_key_id == credentials.access_key_id &&
-         signer_.secret_access_key == credentials.secret_access_key &&
-         signer_.session_token == credentials.session_token;
+bool Presigner::IsSameOrigin(const PresignRequest& request, const Credentials& credentials) const {
+  return signing_key_ && origin_.signed_at == request.signed_at &&
+         origin_.host == request.address->host && origin_.scheme == request.address->scheme &&
+         origin_.region == request.region && origin_.access_key_id == credentials.access_key_id &&
+         origin_.secret_access_key == credentials.secret_access_key &&
+         origin_.session_token == credentials.session_token;
 }
 
-void Presigner::BuildSigner(const PresignRequest& request, const Credentials& credentials) {
+void Presigner::BuildOrigin(const PresignRequest& request, const Credentials& credentials) {
   signing_key_.reset();  // until all is done
   kinds_.clear();
   const UtcTime time(request.signed_at);
-  signer_.number = request.signer;
-  signer_.scheme = request.address->scheme;
-  signer_.host = request.address->host;
-  signer_.region = request.region;
-  signer_.access_key_id = credentials.access_key_id;
-  signer_.secret_access_key = credentials.secret_access_key;
-  signer_.session_token = credentials.session_token;
-  signer_.signed_at = request.signed_at;
+  origin_.scheme = request.address->scheme;
+  origin_.host = request.address->host;
+  origin_.region = request.region;
+  origin_.access_key_id = credentials.access_key_id;
+  origin_.secret_access_key = credentials.secret_access_key;
+  origin_.session_token = credentials.session_token;
+  origin_.signed_at = request.signed_at;
 
-  origin_.assign(request.address->scheme).append("://").append(request.address->host);
+  origin_text_.assign(origin_.scheme).append("://").append(origin_.host);
   scope_.clear();
   AppendCredentialScope(time, request.region, kS3Service, &scope_);
   string_to_sign_.clear();
   AppendStringToSignHead(time, scope_, &string_to_sign_);
   HmacSha256Key signing_key =
-      signing_keys_
-          .Get(sha256_, credentials.secret_access_key, time.date(), request.region, kS3Service)
+      signer_.SigningKey(credentials.secret_access_key, time.date(), request.region, kS3Service)
           .WithPrefix(string_to_sign_);
   string_to_sign_.append(kHashDigits, '0');
   signing_key_ = std::move(signing_key);
 }
 
-const Presigner::Kind& Presigner::FindKind(std::int64_t expires_in) {
+const Presigner::Kind& Presigner::FindKind(const PresignRequest& request) {
   for (const Kind& kind : kinds_) {
-    if (kind.expires_in == expires_in && kind.headers == headers_ && kind.query == query_) {
+    if (kind.expires_in == request.expires_in && kind.headers == request.headers &&
+        kind.query == request.query) {
       return kind;
     }
   }
   if (kinds_.size() == kMaxKinds) kinds_.clear();
-  return BuildKind(expires_in);
+  return BuildKind(request);
 }
 
-const Presigner::Kind& Presigner::BuildKind(std::int64_t expires_in) {
-  Kind kind{expires_in, query_, headers_, "?", ""};
-  headers_.Add("host", signer_.host);
-  headers_.SortByName();
-  query_.SortByEncodedName();
-  AddSignatureParameters(expires_in);
-  query_.AppendTo(&kind.url_query);
+const Presigner::Kind& Presigner::BuildKind(const PresignRequest& request) {
+  Kind kind{request.expires_in, request.query, request.headers, "?", ""};
+  SignedHeaders headers = request.headers;
+  QueryParameters query = request.query;
+  headers.Add("host", origin_.host);
+  headers.SortByName();
+  query.SortByEncodedName();
+  AddSignatureParameters(request.expires_in, headers, &query);
+  query.AppendTo(&kind.url_query);
   kind.url_query.append("&X-Amz-Signature=");
-  query_.SortByEncodedName();
-  AppendCanonicalRequestTail(query_, headers_, kUnsignedPayload, &kind.canonical_tail);
+  query.SortByEncodedName();
+  AppendCanonicalRequestTail(query, headers, kUnsignedPayload, &kind.canonical_tail);
   return kinds_.emplace_back(std::move(kind));
 }
 
 // In botocore's order.
-void Presigner::AddSignatureParameters(std::int64_t expires_in) {
-  query_.Add("X-Amz-Algorithm", kAlgorithm);
-  scratch_.assign(signer_.access_key_id).append("/").append(scope_);
-  query_.Add("X-Amz-Credential", scratch_);
-  query_.Add("X-Amz-Date", UtcTime(signer_.signed_at).timestamp());
+void Presigner::AddSignatureParameters(std::int64_t expires_in, const SignedHeaders& headers,
+                                       QueryParameters* query) {
+  query->Add("X-Amz-Algorithm", kAlgorithm);
+  scratch_.assign(origin_.access_key_id).append("/").append(scope_);
+  query->Add("X-Amz-Credential", scratch_);
+  query->Add("X-Amz-Date", UtcTime(origin_.signed_at).timestamp());
   scratch_.clear();
   AppendDecimal(expires_in, &scratch_);
-  query_.Add("X-Amz-Expires", scratch_);
+  query->Add("X-Amz-Expires", scratch_);
   scratch_.clear();
-  headers_.AppendNames(&scratch_);
-  query_.Add("X-Amz-SignedHeaders", scratch_);
-  if (!signer_.session_token.empty()) {
-    query_.Add("X-Amz-Security-Token", signer_.session_token);
+  headers.AppendNames(&scratch_);
+  query->Add("X-Amz-SignedHeaders", scratch_);
+  if (!origin_.session_token.empty()) {
+    query->Add("X-Amz-Security-Token", origin_.session_token);
   }
 }
 
@@ -199,8 +200,8 @@ char* Presigner::ReserveCanonicalRequest(std::size_t size) {
 }
 
 PresignedUrl Presigner::Presign(const PresignRequest& request, const Credentials& credentials) {
-  if (!IsSameSigner(request, credentials)) BuildSigner(request, credentials);
-  const Kind& kind = FindKind(request.expires_in);
+  if (!IsSameOrigin(request, credentials)) BuildOrigin(request, credentials);
+  const Kind& kind = FindKind(request);
 
   char* const start = ReserveCanonicalRequest(request.method.size() + 1 + MaxPathSize(request) +
                                               kind.canonical_tail.size());
@@ -209,12 +210,12 @@ PresignedUrl Presigner::Presign(const PresignRequest& request, const Credentials
   const char* const end = Put(kind.canonical_tail, tail);
   const std::string_view canonical_request(start, static_cast<std::size_t>(end - start));
 
-  const Sha256Digest hash = sha256_.Digest(canonical_request);
+  const Sha256Digest hash = signer_.Digest(canonical_request);
   char* const hash_text = string_to_sign_.data() + string_to_sign_.size() - kHashDigits;
   PutHex(hash.data(), hash.size(), hash_text);
   const Sha256Digest signature = signing_key_->Sign({hash_text, kHashDigits});
   PutHex(signature.data(), signature.size(), signature_);
-  return {origin_,
+  return {origin_text_,
           {path, static_cast<std::size_t>(tail - path)},
           kind.url_query,
           {signature_, kHashDigits},

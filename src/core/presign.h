@@ -36,9 +36,12 @@ struct PresignRequest {
   std::optional<std::string_view> key;  // raw bytes, not encoded; none: the bucket itself
   std::int64_t expires_in;              // seconds, kMinExpiry to kMaxExpiry
   std::int64_t signed_at;               // seconds since 1970-01-01 00:00:00 UTC
-  // 0, or a number that one address, region and credentials share and no others ever have: then
-  // they are not compared with those of the call before.
-  std::uint64_t signer = 0;
+  // The caller's, which Add...() check.
+  QueryParameters query;
+  SignedHeaders headers;
+
+  // Empties both; their memory is kept for the next request.
+  void Clear();
 };
 
 // Views that are good until the presigner's next call.
@@ -65,21 +68,14 @@ void AppendObjectUrl(const Address& address, std::optional<std::string_view> key
 // cost their two hashes.
 class Presigner {
  public:
-  // Empties query() and headers(), which are then to be filled for one Presign().
-  void Begin();
-  QueryParameters& query() { return query_; }
-  SignedHeaders& headers() { return headers_; }
-
   PresignedUrl Presign(const PresignRequest& request, const Credentials& credentials);
 
   // For what is signed in another way with the same keys.
-  Sha256& sha256() { return sha256_; }
-  SigningKeyCache& signing_keys() { return signing_keys_; }
+  SigV4Signer& signer() { return signer_; }
 
  private:
   // Who signs for where, in one second.
-  struct Signer {
-    std::uint64_t number = 0;
+  struct Origin {
     std::string scheme, host, region;
     SecretString access_key_id, secret_access_key, session_token;
     std::int64_t signed_at = 0;
@@ -96,25 +92,22 @@ class Presigner {
   static constexpr std::size_t kHashDigits = 64;
   static constexpr std::size_t kMaxKinds = 8;
 
-  bool IsSameSigner(const PresignRequest& request, const Credentials& credentials) const;
-  void BuildSigner(const PresignRequest& request, const Credentials& credentials);
-  // Of query_ and headers_.
-  const Kind& FindKind(std::int64_t expires_in);
-  const Kind& BuildKind(std::int64_t expires_in);
-  void AddSignatureParameters(std::int64_t expires_in);
+  bool IsSameOrigin(const PresignRequest& request, const Credentials& credentials) const;
+  void BuildOrigin(const PresignRequest& request, const Credentials& credentials);
+  const Kind& FindKind(const PresignRequest& request);
+  const Kind& BuildKind(const PresignRequest& request);
+  void AddSignatureParameters(std::int64_t expires_in, const SignedHeaders& headers,
+                              QueryParameters* query);
   char* ReserveCanonicalRequest(std::size_t size);
 
-  Sha256 sha256_;
-  SigningKeyCache signing_keys_;
-  QueryParameters query_;
-  SignedHeaders headers_;
+  SigV4Signer signer_;
 
-  // The last signer; what it needs for every URL; and the kinds it signed.
-  Signer signer_;
-  std::string origin_, scope_;
+  // The last origin; what it needs for every URL; and the kinds it signed.
+  Origin origin_;
+  std::string origin_text_, scope_;
   std::string string_to_sign_;  // ends in the hash of the last request
   std::optional<HmacSha256Key>
-      signing_key_;  // prefixed with all but that; none: there is no signer
+      signing_key_;  // prefixed with all but that; none: there is no origin
   std::vector<Kind> kinds_;
 
   std::string canonical_request_;  // as large as the largest so far

@@ -34,7 +34,7 @@ HttpRequest RequestSigner::Sign(const S3Request& request, const Address& address
 
   std::string payload_hash(kUnsignedPayload);
   if (payload == Payload::kSigned) {
-    const Sha256Digest digest = sha256_.Digest(http.body);
+    const Sha256Digest digest = signer_.Digest(http.body);
     payload_hash.clear();
     AppendHex(digest.data(), digest.size(), &payload_hash);
   }
@@ -48,10 +48,10 @@ HttpRequest RequestSigner::Sign(const S3Request& request, const Address& address
   headers.Add("host", address.host);
   for (const HttpHeader& header : http.headers) headers.Add(header.name, header.value);
   headers.SortByName();
+  const RequestToSign to_sign{request.method, std::string_view(http.url).substr(path), query,
+                              headers, payload_hash};
   http.headers.push_back(
-      {"authorization", Authorize({request.method, std::string_view(http.url).substr(path), query,
-                                   headers, payload_hash},
-                                  region, kS3Service, credentials, time, sha256_, signing_keys_)});
+      {"authorization", signer_.Authorize(to_sign, region, kS3Service, credentials, time)});
   AppendQuery(query, &http.url);
   return http;
 }

@@ -26,8 +26,7 @@ class RequestSigner {
                    const Credentials& credentials, const UtcTime& time, Payload payload);
 
  private:
-  Sha256 sha256_;
-  SigningKeyCache signing_keys_;
+  SigV4Signer signer_;
 };
 
 // The request of somebody who has no credentials.

@@ -190,9 +190,8 @@ void AppendAuthorization(std::string_view access_key_id, std::string_view creden
   out->append(", Signature=").append(signature);
 }
 
-HmacSha256Key& SigningKeyCache::Get(Sha256& sha256, std::string_view secret_access_key,
-                                    std::string_view date, std::string_view region,
-                                    std::string_view service) {
+HmacSha256Key& SigV4Signer::SigningKey(std::string_view secret_access_key, std::string_view date,
+                                       std::string_view region, std::string_view service) {
   const bool hit = key_ && date_ == date && region_ == region && service_ == service &&
                    secret_access_key_ == secret_access_key;
   if (hit) return *key_;
@@ -201,21 +200,20 @@ HmacSha256Key& SigningKeyCache::Get(Sha256& sha256, std::string_view secret_acce
   date_ = date;
   region_ = region;
   service_ = service;
-  return key_.emplace(DeriveSigningKey(sha256, secret_access_key, date, region, service));
+  return key_.emplace(DeriveSigningKey(sha256_, secret_access_key, date, region, service));
 }
 
-SecretString Authorize(const RequestToSign& request, std::string_view region,
-                       std::string_view service, const Credentials& credentials,
-                       const UtcTime& time, Sha256& sha256, SigningKeyCache& signing_keys) {
+SecretString SigV4Signer::Authorize(const RequestToSign& request, std::string_view region,
+                                    std::string_view service, const Credentials& credentials,
+                                    const UtcTime& time) {
   std::string canonical_request, scope, string_to_sign, signature, authorization;
   AppendCanonicalRequest(request.method, request.canonical_uri, request.query, request.headers,
                          request.payload_hash, &canonical_request);
   AppendCredentialScope(time, region, service, &scope);
-  AppendStringToSign(time, scope, sha256.Digest(canonical_request), &string_to_sign);
+  AppendStringToSign(time, scope, Digest(canonical_request), &string_to_sign);
   OPENSSL_cleanse(canonical_request.data(), canonical_request.size());  // it has the session token
-  AppendSignature(
-      signing_keys.Get(sha256, credentials.secret_access_key, time.date(), region, service),
-      string_to_sign, &signature);
+  AppendSignature(SigningKey(credentials.secret_access_key, time.date(), region, service),
+                  string_to_sign, &signature);
   AppendAuthorization(credentials.access_key_id, scope, request.headers, signature, &authorization);
   return SecretString(authorization);
 }

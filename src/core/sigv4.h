@@ -112,19 +112,6 @@ void AppendAuthorization(std::string_view access_key_id, std::string_view creden
                          const SignedHeaders& headers, std::string_view signature,
                          std::string* out);
 
-// The last signing key used, kept: a key serves one secret, day, region and service.
-class SigningKeyCache {
- public:
-  // Valid until the next call.
-  HmacSha256Key& Get(Sha256& sha256, std::string_view secret_access_key, std::string_view date,
-                     std::string_view region, std::string_view service);
-
- private:
-  SecretString secret_access_key_;
-  std::string date_, region_, service_;
-  std::optional<HmacSha256Key> key_;
-};
-
 // What of a request its signature covers. `query` and `headers` are sorted, `canonical_uri` is
 // encoded as sent.
 struct RequestToSign {
@@ -134,9 +121,25 @@ struct RequestToSign {
   std::string_view payload_hash;
 };
 
-// Every stage, one after the other: the value of the Authorization header.
-SecretString Authorize(const RequestToSign& request, std::string_view region,
-                       std::string_view service, const Credentials& credentials,
-                       const UtcTime& time, Sha256& sha256, SigningKeyCache& signing_keys);
+// A digest context, and the last signing key: a key serves one secret, day, region and service.
+class SigV4Signer {
+ public:
+  Sha256Digest Digest(std::string_view bytes) { return sha256_.Digest(bytes); }
+
+  // Valid until the next call.
+  HmacSha256Key& SigningKey(std::string_view secret_access_key, std::string_view date,
+                            std::string_view region, std::string_view service);
+
+  // Every stage, one after the other: the value of the Authorization header.
+  SecretString Authorize(const RequestToSign& request, std::string_view region,
+                         std::string_view service, const Credentials& credentials,
+                         const UtcTime& time);
+
+ private:
+  Sha256 sha256_;
+  SecretString secret_access_key_;
+  std::string date_, region_, service_;
+  std::optional<HmacSha256Key> key_;
+};
 
 }  // namespace neon_s3

@@ -51,14 +51,13 @@ StsRequest MakeRequest(const Endpoint& endpoint, std::string_view action, const 
 SecretString Authorization(const Endpoint& endpoint, std::string_view region,
                            const SignedHeaders& headers, const Credentials& credentials,
                            const UtcTime& time, const SecretString& body) {
-  Sha256 sha256;
-  SigningKeyCache signing_keys;
-  const Sha256Digest payload = sha256.Digest(body);
+  SigV4Signer signer;
+  const Sha256Digest payload = signer.Digest(body);
   std::string payload_hash;
   AppendHex(payload.data(), payload.size(), &payload_hash);
   const std::string path = endpoint.base_path + "/";
-  return Authorize({"POST", path, {}, headers, payload_hash}, region, kService, credentials, time,
-                   sha256, signing_keys);
+  return signer.Authorize({"POST", path, {}, headers, payload_hash}, region, kService, credentials,
+                          time);
 }
 
 }  // namespace

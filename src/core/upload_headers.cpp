@@ -5,6 +5,7 @@
 
 #include "core/encoding.h"
 #include "core/error.h"
+#include "core/presign.h"
 
 namespace neon_s3 {
 namespace {
@@ -45,6 +46,10 @@ UploadHeaders::UploadHeaders(const UploadConstraints& constraints) {
     Add("x-amz-checksum-sha256", CopyTo(checksum_, Base64(*constraints.checksum_sha256)));
   }
   if (!constraints.overwrite) Add("if-none-match", "*");
+}
+
+void UploadHeaders::AddTo(SignedHeaders* headers) const {
+  for (const Header& header : *this) AddSignedHeader(header.name, header.value, headers);
 }
 
 }  // namespace neon_s3

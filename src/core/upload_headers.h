@@ -34,6 +34,7 @@ class UploadHeaders {
     std::string_view name;
     std::string_view value;
   };
+  void AddTo(SignedHeaders* headers) const;
   const Header* begin() const { return headers_.data(); }
   const Header* end() const { return headers_.data() + count_; }
 

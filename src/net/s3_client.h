@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,7 +45,7 @@ struct S3Limits {
   bool allow_http = false;                    // without TLS to other addresses than loopback
   std::string allowed_hosts;                  // "a.example.com, *.example.org"; empty: all
   bool (*cancelled)() = nullptr;              // asked at least every 50 ms
-  void (*on_progress)(const S3Usage& usage) = nullptr;  // after every step; may be null
+  std::function<void(const S3Usage& usage)> on_progress;  // after every step; may be null
 };
 
 // A request that is done, one way or the other.

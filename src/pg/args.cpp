@@ -1,8 +1,10 @@
 #include "pg/args.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "core/presign.h"
+#include "pg/boundary.h"
 #include "pg/guc.h"
 
 extern "C" {
@@ -19,6 +21,11 @@ extern "C" {
 
 namespace neon_s3 {
 namespace {
+
+bool IsAscii(std::string_view bytes) {
+  return std::none_of(bytes.begin(), bytes.end(),
+                      [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+}
 
 std::string_view Utf8OfString(const JsonbValue& value) {
   return ToUtf8(value.val.string.val, static_cast<std::size_t>(value.val.string.len));
@@ -81,6 +88,20 @@ std::int64_t CheckedExpiry(Interval* interval) {
   return seconds;
 }
 
+// A URL of tomorrow is good for as long as one of today, but later.
+void CheckEnd(TimestampTz signed_at, std::int64_t expires_in) {
+  const int ceiling = CurrentSettings().max_expires_in;
+  const std::int64_t end = ToUnixSeconds(signed_at) + expires_in;
+  if (end <= ToUnixSeconds(GetCurrentTimestamp()) + ceiling || superuser()) return;
+  ereport(
+      ERROR,
+      (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+       errmsg("signed_at \"%s\" makes a URL that ends later than neon_s3.max_expires_in from now",
+              timestamptz_to_str(signed_at)),
+       errdetail("The ceiling for roles without superuser is %d seconds.", ceiling),
+       errhint("Use an earlier signed_at, or a shorter expires_in.")));
+}
+
 std::int64_t DefaultExpiry() {
   const Settings& settings = CurrentSettings();
   const bool capped = settings.expires_in > settings.max_expires_in && !superuser();
@@ -90,12 +111,20 @@ std::int64_t DefaultExpiry() {
 }  // namespace
 
 Conversion Convert(const char* bytes, std::size_t size, int from, int to) {
+  AssertOutsideGuard();
+  if (IsAscii({bytes, size})) return {pnstrdup(bytes, size), size};  // in every encoding
+  const Oid conversion = FindDefaultConversionProc(from, to);
+  if (!OidIsValid(conversion)) {
+    ereport(ERROR, (errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
+                    errmsg("PostgreSQL has no conversion between encodings \"%s\" and \"%s\"",
+                           pg_encoding_to_char(from), pg_encoding_to_char(to))));
+  }
   const int length = static_cast<int>(size);
   const int capacity = static_cast<int>(Min(size * MAX_CONVERSION_GROWTH + 1, MaxAllocSize));
   auto* text = static_cast<unsigned char*>(palloc(capacity));
   const int converted = pg_do_encoding_conversion_buf(
-      FindDefaultConversionProc(from, to), from, to,
-      reinterpret_cast<unsigned char*>(const_cast<char*>(bytes)), length, text, capacity, true);
+      conversion, from, to, reinterpret_cast<unsigned char*>(const_cast<char*>(bytes)), length,
+      text, capacity, true);
   return {reinterpret_cast<char*>(text), static_cast<std::size_t>(converted)};
 }
 
@@ -214,8 +243,9 @@ FieldArgs ArgReader::Fields(const char* name) {
 
 std::int64_t ArgReader::ExpiresIn() {
   const int n = Next();
-  if (fcinfo_->args[n].isnull) return DefaultExpiry();
-  return CheckedExpiry(DatumGetIntervalP(fcinfo_->args[n].value));
+  expires_in_ = fcinfo_->args[n].isnull ? DefaultExpiry()
+                                        : CheckedExpiry(DatumGetIntervalP(fcinfo_->args[n].value));
+  return expires_in_;
 }
 
 TimestampTz ArgReader::SignedAt() {
@@ -225,12 +255,8 @@ TimestampTz ArgReader::SignedAt() {
   if (TIMESTAMP_NOT_FINITE(time)) {
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("signed_at must be finite")));
   }
+  CheckEnd(time, expires_in_);
   return time;
-}
-
-const char* ArgReader::Name() {
-  const int n = Next();
-  return fcinfo_->args[n].isnull ? nullptr : TextDatumGetCString(fcinfo_->args[n].value);
 }
 
 std::int64_t ToUnixSeconds(TimestampTz time) {

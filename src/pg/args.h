@@ -72,7 +72,8 @@ class ArgReader {
   // Seconds: the argument, else neon_s3.expires_in; 22023 unless whole, and within 1 second, 7 days
   // and (without superuser) neon_s3.max_expires_in.
   std::int64_t ExpiresIn();
-  // The argument, else the time of day. 22023 for infinity.
+  // After ExpiresIn(): the argument, else the time of day. 22023 for infinity, and (without
+  // superuser) if the URL would end later than neon_s3.max_expires_in from now.
   TimestampTz SignedAt();
   std::optional<Oid> ObjectId();
   // An array of texts; `name` is the argument's. 22023 where one of them is null.
@@ -81,14 +82,13 @@ class ArgReader {
   OptionalText JsonText();
   // In the server's encoding, for the catalogs.
   OptionalText ServerText();
-  // The same, ending in a NUL. Null where the argument is.
-  const char* Name();
 
  private:
   int Next() { return next_++; }
 
   FunctionCallInfo fcinfo_;
   int next_ = 0;
+  std::int64_t expires_in_ = 0;  // what ExpiresIn() gave
 };
 
 // Seconds since 1970, rounded down.

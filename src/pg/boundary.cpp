@@ -1,8 +1,10 @@
 #include "pg/boundary.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "core/encoding.h"
 
@@ -15,7 +17,34 @@ extern "C" {
 namespace neon_s3 {
 namespace {
 
-int guard_depth = 0;
+// Which side the backend is on.
+struct Side {
+  int open_guards = 0;
+  bool is_interrupted = false;  // an error waits on PostgreSQL's error stack
+};
+
+Side side;
+
+[[noreturn]] void RaisePostmasterDeath() {
+  ereport(FATAL, (errcode(ERRCODE_ADMIN_SHUTDOWN),
+                  errmsg("terminating connection due to unexpected postmaster exit")));
+  pg_unreachable();
+}
+
+bool PostmasterIsGone() { return IsUnderPostmaster && !PostmasterIsAlive(); }
+
+// No C++ object is alive in this frame, so what PostgreSQL raises ends here. False if it raised.
+bool ServeInterrupts() {
+  PG_TRY();
+  {
+    if (PostmasterIsGone()) RaisePostmasterDeath();
+    CHECK_FOR_INTERRUPTS();
+  }
+  PG_CATCH();
+  { return false; }
+  PG_END_TRY();
+  return true;
+}
 
 template <std::size_t kSize>
 void Fill(char (&field)[kSize], std::string_view text) {
@@ -34,7 +63,13 @@ void FillReport(ErrorReport* report, ErrorCode code, std::string_view message,
 
 }  // namespace
 
-void AssertOutsideGuard() { Assert(guard_depth == 0); }
+void AssertOutsideGuard() {
+#if defined(USE_ASSERT_CHECKING) || defined(NEON_S3_ASSERTIONS)
+  if (side.open_guards == 0) return;
+  write_stderr("neon_s3 calls PostgreSQL inside a guard\n");
+  std::abort();
+#endif
+}
 
 int SqlState(ErrorCode code) {
   switch (code) {
@@ -78,19 +113,16 @@ const char* ServerText(const char* utf8) {
   return pg_any_to_server(utf8, static_cast<int>(std::strlen(utf8)), PG_UTF8);
 }
 
-bool Cancelled() {
-  const bool is_interrupted = InterruptPending && (QueryCancelPending || ProcDiePending);
-  return is_interrupted || (IsUnderPostmaster && !PostmasterIsAlive());
+bool Interrupted() {
+  if (side.is_interrupted) return true;
+  if (!InterruptPending && !PostmasterIsGone()) return false;
+  const int open_guards = std::exchange(side.open_guards, 0);
+  side.is_interrupted = !ServeInterrupts();
+  side.open_guards = open_guards;
+  return side.is_interrupted;
 }
 
 void Raise(const ErrorReport& report) {
-  if (report.code == ErrorCode::kCancelled) {
-    CHECK_FOR_INTERRUPTS();
-    if (IsUnderPostmaster && !PostmasterIsAlive()) {
-      ereport(FATAL, (errcode(ERRCODE_ADMIN_SHUTDOWN),
-                      errmsg("terminating connection due to unexpected postmaster exit")));
-    }
-  }
   const char* message = ServerText(report.message);
   const char* detail = ServerText(report.detail);
   const char* hint = ServerText(report.hint);
@@ -101,9 +133,15 @@ void Raise(const ErrorReport& report) {
 
 namespace internal {
 
-void EnterGuard() { ++guard_depth; }
+void EnterGuard() { ++side.open_guards; }
 
-void LeaveGuard() { --guard_depth; }
+void LeaveGuard() { --side.open_guards; }
+
+void RaiseInterrupt() {
+  if (!side.is_interrupted) return;
+  side.is_interrupted = false;
+  PG_RE_THROW();
+}
 
 void CaptureException(ErrorReport* report) noexcept {
   try {

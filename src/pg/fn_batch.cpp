@@ -130,8 +130,8 @@ struct DeleteBatch {
   InOrder<std::vector<DeletedObject>> replies;
 };
 
-void SetKeys(std::size_t done, const TextArgs& keys) {
-  SetItems(static_cast<std::int64_t>(done), static_cast<std::int64_t>(keys.count));
+void ShowKeys(const S3Call& call, std::size_t done, const TextArgs& keys) {
+  call.ShowItems(static_cast<std::int64_t>(done), static_cast<std::int64_t>(keys.count));
 }
 
 }  // namespace
@@ -144,25 +144,24 @@ Datum neon_s3_head_objects(PG_FUNCTION_ARGS) {
   BeginRows(fcinfo);
   if (keys.is_null) PG_RETURN_NULL();
 
-  InOrder<Head>* heads;
-  S3Call call(Operation::kHeadObjects, {}, target);
-  call.Run([&](S3Client&) {
+  S3Call& call = S3Call::Begin(Operation::kHeadObjects, {}, target);
+  auto& heads = Owned<InOrder<Head>>();
+  Guard([&] {
     for (const std::string_view key : keys) ValidateObjectKey(key);
-    heads = &call.Keep(InOrder<Head>());
   });
   ScratchMemory memory;
   for (std::size_t i = 0; i < keys.count; ++i) {
-    SetKeys(i, keys);
+    ShowKeys(call, i, keys);
     call.Run([&](S3Client& s3) {
       const auto submit = [&](std::size_t id) {
         s3.Submit(id, HeadObject(call.bucket(), keys.texts[id]));
       };
-      heads->Advance(keys.count, kWindow, s3, submit, HeadOf);
+      heads.Advance(keys.count, kWindow, s3, submit, HeadOf);
     });
     memory.Enter();
-    PutRow(fcinfo, keys.texts[i], heads->Front());
+    PutRow(fcinfo, keys.texts[i], heads.Front());
     memory.Leave();
-    heads->Pop();
+    heads.Pop();
   }
   call.Finish();
   PG_RETURN_NULL();
@@ -176,31 +175,31 @@ Datum neon_s3_delete_objects(PG_FUNCTION_ARGS) {
   BeginRows(fcinfo);
   if (keys.is_null) PG_RETURN_NULL();
 
-  DeleteBatch* batch;
-  S3Call call(Operation::kDeleteObjects, {}, target);
-  call.Run([&](S3Client&) {
+  S3Call& call = S3Call::Begin(Operation::kDeleteObjects, {}, target);
+  auto& batch = Owned<DeleteBatch>();
+  Guard([&] {
     for (const std::string_view key : keys) ValidateObjectKey(key);
-    batch = &call.Keep(DeleteBatch{SplitKeys(keys), {}});
+    batch.spans = SplitKeys(keys);
   });
   ScratchMemory memory;
-  for (std::size_t i = 0; i < batch->spans.size(); ++i) {
-    const Span& span = batch->spans[i];
-    SetKeys(span.first, keys);
+  for (std::size_t i = 0; i < batch.spans.size(); ++i) {
+    const Span& span = batch.spans[i];
+    ShowKeys(call, span.first, keys);
     call.Run([&](S3Client& s3) {
       const auto submit = [&](std::size_t id) {
-        s3.Submit(id, DeleteSpan(call.bucket(), keys, batch->spans[id]));
+        s3.Submit(id, DeleteSpan(call.bucket(), keys, batch.spans[id]));
       };
       const auto outcome_of = [&](const S3Reply& reply) {
-        return DeletedOf(reply, keys, batch->spans[reply.id]);
+        return DeletedOf(reply, keys, batch.spans[reply.id]);
       };
-      batch->replies.Advance(batch->spans.size(), kWindow, s3, submit, outcome_of);
+      batch.replies.Advance(batch.spans.size(), kWindow, s3, submit, outcome_of);
     });
     memory.Enter();
-    const std::vector<DeletedObject>& deleted = batch->replies.Front();
+    const std::vector<DeletedObject>& deleted = batch.replies.Front();
     for (std::size_t key = 0; key < span.count; ++key)
       PutRow(fcinfo, keys.texts[span.first + key], deleted[key]);
     memory.Leave();
-    batch->replies.Pop();
+    batch.replies.Pop();
   }
   call.Finish();
   PG_RETURN_NULL();

@@ -16,7 +16,7 @@ namespace {
 // One request about the target's bucket.
 template <typename MakeRequest>
 Datum Send(Operation operation, const Target& target, const MakeRequest& make_request) {
-  S3Call call(operation, {}, target);
+  S3Call& call = S3Call::Begin(operation, {}, target);
   call.Run([&](S3Client& s3) { s3.Call(make_request(call.bucket())); });
   call.Finish();
   return static_cast<Datum>(0);
@@ -35,13 +35,13 @@ Datum Put(FunctionCallInfo fcinfo, Operation operation, BucketConfig config) {
 Datum Get(FunctionCallInfo fcinfo, Operation operation, BucketConfig config) {
   ArgReader args(fcinfo);
   const Target target = ReadTarget(args);
-  const std::string* json = nullptr;
-  S3Call call(operation, {}, target);
+  S3Call& call = S3Call::Begin(operation, {}, target);
+  auto& json = Owned<std::optional<std::string>>();
   call.Run([&](S3Client& s3) {
-    const std::optional<std::string> document = GetConfig(call.bucket(), config, s3);
-    if (document) json = &call.Keep<std::string>(BucketConfigJson(config, *document));
+    json = GetConfig(call.bucket(), config, s3);
+    if (json) json = BucketConfigJson(config, *json);
   });
-  const bool is_null = json == nullptr;
+  const bool is_null = !json;
   const Datum result = is_null ? 0 : JsonbDatum(*json);
   call.Finish();
   if (is_null) PG_RETURN_NULL();
@@ -199,7 +199,7 @@ Datum neon_s3_bucket_exists(PG_FUNCTION_ARGS) {
   ArgReader args(fcinfo);
   const Target target = ReadTarget(args);
   bool exists;
-  S3Call call(Operation::kBucketExists, {}, target);
+  S3Call& call = S3Call::Begin(Operation::kBucketExists, {}, target);
   call.Run([&](S3Client& s3) { exists = BucketExists(call.bucket(), s3); });
   call.Finish();
   PG_RETURN_BOOL(exists);
@@ -268,7 +268,7 @@ Datum neon_s3_setup_bucket(PG_FUNCTION_ARGS) {
   const OptionalText bucket = args.Text();
   const TextArgs origins = args.Texts("allowed_origins");
   const bool public_read = args.Boolean(false);
-  const Target target = ResolveTarget(bucket, args.Name());
+  const Target target = ResolveTarget(bucket, args.ServerText());
   BeginRows(fcinfo);
   if (!bucket) PG_RETURN_NULL();
   Guard([&] {
@@ -276,10 +276,10 @@ Datum neon_s3_setup_bucket(PG_FUNCTION_ARGS) {
       CorsRulesFor({origins.begin(), origins.end()});  // before anything is done
   });
 
-  const std::vector<Step>* steps;
-  S3Call call(Operation::kSetupBucket, {}, target);
-  call.Run([&](S3Client& s3) { steps = &call.Keep(Setup(call, s3).Take(origins, public_read)); });
-  for (const Step& step : *steps) {
+  S3Call& call = S3Call::Begin(Operation::kSetupBucket, {}, target);
+  auto& steps = Owned<std::vector<Step>>();
+  call.Run([&](S3Client& s3) { steps = Setup(call, s3).Take(origins, public_read); });
+  for (const Step& step : steps) {
     Row row;
     row.Text(step.name);
     row.Boolean(step.done);

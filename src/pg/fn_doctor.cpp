@@ -12,11 +12,10 @@
 #include "core/text.h"
 #include "core/utc_time.h"
 #include "net/endpoint_url.h"
-#include "pg/backend_state.h"
 #include "pg/fn_bucket.h"
 #include "pg/guc.h"
 #include "pg/result.h"
-#include "pg/sign.h"
+#include "pg/session.h"
 
 extern "C" {
 #include "access/xact.h"
@@ -121,7 +120,7 @@ class Doctor {
   }
 
   void CheckSecrets() {
-    const bool in_settings = !StaticCredentials().secret_access_key.empty();
+    const bool in_settings = *CurrentSettings().secret_access_key != '\0';
     if (!in_settings) {
       Add("secrets", true, "the settings have none", {});
       return;
@@ -148,8 +147,8 @@ class Doctor {
                "Set neon_s3.access_key_id and neon_s3.secret_access_key, or another provider of "
                "neon_s3.credential_providers.",
                [&] {
-                 const Validity found =
-                     FindCredentials(BackendState::Get(), call_.target(), 0, std::time(nullptr));
+                 const Destination& found = Session::Get().Resolve(call_.target(), Reach::kServer);
+                 ClampExpiry(found, 0, std::time(nullptr));
                  return "from provider " + std::string(ProviderName(found.provider));
                });
   }
@@ -161,7 +160,7 @@ class Doctor {
         Try("connection", "Check neon_s3.endpoint, and that this server may reach it.",
             [&]() -> std::string {
               service_ = MakeService(call_.target());
-              s3_ = &call_.Begin(service_, MakeLimits());
+              s3_ = &call_.BeginAt(service_, MakeLimits());
               try {
                 const HttpResponse response = s3_->Call(HeadBucket(call_.bucket()));
                 date = response.Header("date");
@@ -315,7 +314,7 @@ class Doctor {
   // As a browser sends it: nobody signs it.
   void Preflight(const std::string& origin) {
     service_.is_anonymous = true;
-    S3Client& s3 = call_.Begin(service_, MakeLimits());
+    S3Client& s3 = call_.BeginAt(service_, MakeLimits());
     std::string_view refusal = "is not answered as a browser wants it";
     try {
       const HttpResponse response =
@@ -356,13 +355,13 @@ Datum neon_s3_doctor(PG_FUNCTION_ARGS) {
   const std::string_view uuid = RandomUuid();
   const bool may_write = !XactReadOnly;  // in particular on a standby
 
-  const std::vector<Finding>* findings;
-  S3Call call(Operation::kDoctor, {}, target);
+  S3Call& call = S3Call::Begin(Operation::kDoctor, {}, target);
+  auto& findings = Owned<std::vector<Finding>>();
   Guard([&] {
     Doctor doctor(call, std::string("neon_s3-doctor-").append(uuid), may_write);
-    findings = &call.Keep(doctor.Examine());
+    findings = doctor.Examine();
   });
-  for (const Finding& finding : *findings) {
+  for (const Finding& finding : findings) {
     Row row;
     row.Text(finding.check);
     finding.ok ? row.Boolean(*finding.ok) : row.Null();

@@ -95,9 +95,6 @@ struct Upload {
   WrittenObject written;
 };
 
-// Shared, since std::any wants what can be copied.
-using SharedUpload = std::shared_ptr<Upload>;
-
 struct PutArgs {
   OptionalText key, content_type;
   FieldArgs metadata;
@@ -142,7 +139,7 @@ void AwaitPart(S3Client& s3, Upload* upload) {
 
 void SendParts(S3Call& call, const PutArgs& args, int fd, const UploadPlan& plan, Upload* upload) {
   for (int part = 1; part <= plan.part_count; ++part) {
-    SetItems(part - 1, plan.part_count);
+    call.ShowItems(part - 1, plan.part_count);
     const auto size =
         static_cast<std::size_t>(std::min(plan.part_size, plan.size - (part - 1) * plan.part_size));
     char* body;
@@ -241,23 +238,20 @@ Datum neon_s3_put_large_object(PG_FUNCTION_ARGS) {
   put.overwrite = args.Boolean(true);
   const Target target = ReadTarget(args);
 
-  Upload* upload;
-  S3Call call(Operation::kPutLargeObject, put.key, target);
+  S3Call& call = S3Call::Begin(Operation::kPutLargeObject, put.key, target);
   const int fd = OpenLargeObject(lo, INV_READ);
   const UploadPlan plan = PlanUpload(Seek(fd, 0, SEEK_END));
   Seek(fd, 0, SEEK_SET);
-  SetBytesTotal(plan.size);
-  call.Run([&](S3Client&) {
-    ValidateObjectKey(*put.key);
-    upload = call.Keep(std::make_shared<Upload>()).get();
-  });
+  call.ShowBytesTotal(plan.size);
+  auto& upload = Owned<Upload>();
+  Guard([&] { ValidateObjectKey(*put.key); });
   if (plan.part_count <= 1) {
-    PutWhole(call, put, fd, static_cast<std::size_t>(plan.size), upload);
+    PutWhole(call, put, fd, static_cast<std::size_t>(plan.size), &upload);
   } else {
-    PutInParts(call, put, fd, plan, upload);
+    PutInParts(call, put, fd, plan, &upload);
   }
   CloseLargeObject(fd);
-  const Datum row = WrittenRow(fcinfo, upload->written);
+  const Datum row = WrittenRow(fcinfo, upload.written);
   call.Finish();
   return row;
 }
@@ -271,35 +265,34 @@ Datum neon_s3_get_large_object(PG_FUNCTION_ARGS) {
   const OptionalText version_id = args.Text();
   const Target target = ReadTarget(args);
 
-  Download* download;
   const std::string_view version = version_id.value_or(std::string_view());
-  S3Call call(Operation::kGetLargeObject, key, target);
+  S3Call& call = S3Call::Begin(Operation::kGetLargeObject, key, target);
+  auto& download = Owned<Download>();
   call.Run([&](S3Client& s3) {
     ValidateObjectKey(*key);
     const ObjectInfo object = ParseObjectInfo(s3.Call(HeadObject(call.bucket(), *key, version)));
-    download = &call.Keep(Download());
-    download->size = object.size;
-    download->etag = object.etag;
-    download->part_size =
+    download.size = object.size;
+    download.etag = object.etag;
+    download.part_size =
         std::min(kPartSize, static_cast<std::int64_t>(MakeLimits().max_response_size));
-    download->part_count =
-        static_cast<std::size_t>((object.size + download->part_size - 1) / download->part_size);
+    download.part_count =
+        static_cast<std::size_t>((object.size + download.part_size - 1) / download.part_size);
   });
-  SetBytesTotal(download->size);
+  call.ShowBytesTotal(download.size);
   if (!lo) lo = DatumGetObjectId(DirectFunctionCall1(be_lo_create, ObjectIdGetDatum(InvalidOid)));
   const int fd = OpenLargeObject(*lo, INV_WRITE);
   DirectFunctionCall2(be_lo_truncate64, Int32GetDatum(fd), Int64GetDatum(0));
-  for (std::size_t part = 0; part < download->part_count; ++part) {
-    SetItems(static_cast<std::int64_t>(part), static_cast<std::int64_t>(download->part_count));
+  for (std::size_t part = 0; part < download.part_count; ++part) {
+    call.ShowItems(static_cast<std::int64_t>(part), static_cast<std::int64_t>(download.part_count));
     call.Run([&](S3Client& s3) {
       const auto submit = [&](std::size_t id) {
-        s3.Submit(id, GetPart(call.bucket(), *key, version, *download, id));
+        s3.Submit(id, GetPart(call.bucket(), *key, version, download, id));
       };
-      const auto part_of = [&](S3Reply reply) { return PartOf(std::move(reply), *download); };
-      download->parts.Advance(download->part_count, kPartsAtOnce, s3, submit, part_of);
+      const auto part_of = [&](S3Reply reply) { return PartOf(std::move(reply), download); };
+      download.parts.Advance(download.part_count, kPartsAtOnce, s3, submit, part_of);
     });
-    WriteFully(fd, download->parts.Front().body);
-    download->parts.Pop();
+    WriteFully(fd, download.parts.Front().body);
+    download.parts.Pop();
   }
   CloseLargeObject(fd);
   call.Finish();

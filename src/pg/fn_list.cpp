@@ -24,7 +24,8 @@ struct ListArgs {
 // The next page is asked for before the rows of this one are made.
 class Listing {
  public:
-  Listing(const ListArgs& args, std::string_view bucket, S3Client& s3) : bucket_(bucket) {
+  void Start(const ListArgs& args, std::string_view bucket, S3Client& s3) {
+    bucket_ = bucket;
     options_.prefix = args.prefix.value_or(std::string_view());
     options_.delimiter = args.delimiter;
     options_.start_after = args.start_after;
@@ -124,16 +125,16 @@ Datum neon_s3_list_objects(PG_FUNCTION_ARGS) {
   const Target target = ReadTarget(args);
   BeginRows(fcinfo);
 
-  Listing* listing;
-  S3Call call(Operation::kListObjects, list.prefix, target);
-  call.Run([&](S3Client& s3) { listing = &call.Keep(Listing(list, call.bucket(), s3)); });
+  S3Call& call = S3Call::Begin(Operation::kListObjects, list.prefix, target);
+  auto& listing = Owned<Listing>();
+  call.Run([&](S3Client& s3) { listing.Start(list, call.bucket(), s3); });
   ScratchMemory memory;
   std::int64_t listed = 0;
-  while (!listing->done()) {
-    call.Run([&](S3Client& s3) { listing->Advance(s3); });
-    PutRows(fcinfo, memory, listing->page().objects);
-    listed += static_cast<std::int64_t>(listing->page().objects.size());
-    SetItems(listed, -1);
+  while (!listing.done()) {
+    call.Run([&](S3Client& s3) { listing.Advance(s3); });
+    PutRows(fcinfo, memory, listing.page().objects);
+    listed += static_cast<std::int64_t>(listing.page().objects.size());
+    call.ShowItems(listed, -1);
   }
   call.Finish();
   PG_RETURN_NULL();
@@ -148,20 +149,19 @@ Datum neon_s3_list_parts(PG_FUNCTION_ARGS) {
   BeginRows(fcinfo);
   if (!key || !upload_id) PG_RETURN_NULL();
 
-  S3Call call(Operation::kListParts, key, target);
+  S3Call& call = S3Call::Begin(Operation::kListParts, key, target);
+  auto& page = Owned<PartPage>();
   ScratchMemory memory;
   int marker = 0;
   for (bool more = true; more;) {
-    const PartPage* page;
     call.Run([&](S3Client& s3) {
       ValidateObjectKey(*key);
-      page = &call.Keep(
-          ParsePartPage(s3.Call(ListParts(call.bucket(), *key, *upload_id, marker)).body));
-      more = page->next_marker.has_value();
-      if (more && *page->next_marker <= marker) RefuseCircle();
-      marker = page->next_marker.value_or(0);
+      page = ParsePartPage(s3.Call(ListParts(call.bucket(), *key, *upload_id, marker)).body);
+      more = page.next_marker.has_value();
+      if (more && *page.next_marker <= marker) RefuseCircle();
+      marker = page.next_marker.value_or(0);
     });
-    PutRows(fcinfo, memory, page->parts);
+    PutRows(fcinfo, memory, page.parts);
   }
   call.Finish();
   PG_RETURN_NULL();
@@ -174,21 +174,20 @@ Datum neon_s3_list_multipart_uploads(PG_FUNCTION_ARGS) {
   const Target target = ReadTarget(args);
   BeginRows(fcinfo);
 
-  UploadPage* page;
-  S3Call call(Operation::kListMultipartUploads, prefix, target);
-  call.Run([&](S3Client&) { page = &call.Keep(UploadPage()); });
+  S3Call& call = S3Call::Begin(Operation::kListMultipartUploads, prefix, target);
+  auto& page = Owned<UploadPage>();
   ScratchMemory memory;
   for (bool more = true; more;) {
     call.Run([&](S3Client& s3) {
-      const std::string key_marker = page->next_key_marker, id_marker = page->next_upload_id_marker;
+      const std::string key_marker = page.next_key_marker, id_marker = page.next_upload_id_marker;
       const S3Request request = ListMultipartUploads(
           call.bucket(), prefix.value_or(std::string_view()), key_marker, id_marker);
-      *page = ParseUploadPage(s3.Call(request).body);
-      more = !page->next_key_marker.empty();
-      if (more && page->next_key_marker == key_marker && page->next_upload_id_marker == id_marker)
+      page = ParseUploadPage(s3.Call(request).body);
+      more = !page.next_key_marker.empty();
+      if (more && page.next_key_marker == key_marker && page.next_upload_id_marker == id_marker)
         RefuseCircle();
     });
-    PutRows(fcinfo, memory, page->uploads);
+    PutRows(fcinfo, memory, page.uploads);
   }
   call.Finish();
   PG_RETURN_NULL();
@@ -197,15 +196,14 @@ Datum neon_s3_list_multipart_uploads(PG_FUNCTION_ARGS) {
 NEON_S3_FUNCTION(neon_s3_list_buckets);
 Datum neon_s3_list_buckets(PG_FUNCTION_ARGS) {
   ArgReader args(fcinfo);
-  const Target target = ResolveTarget({}, args.Name());
+  const Target target = ResolveTarget({}, args.ServerText());
   BeginRows(fcinfo);
 
-  const std::vector<ListedBucket>* buckets;
-  S3Call call(Operation::kListBuckets, {}, target);
-  call.Run(
-      [&](S3Client& s3) { buckets = &call.Keep(ParseBucketList(s3.Call(ListBuckets()).body)); });
+  S3Call& call = S3Call::Begin(Operation::kListBuckets, {}, target);
+  auto& buckets = Owned<std::vector<ListedBucket>>();
+  call.Run([&](S3Client& s3) { buckets = ParseBucketList(s3.Call(ListBuckets()).body); });
   ScratchMemory memory;
-  PutRows(fcinfo, memory, *buckets);
+  PutRows(fcinfo, memory, buckets);
   call.Finish();
   PG_RETURN_NULL();
 }

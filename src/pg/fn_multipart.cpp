@@ -15,15 +15,14 @@ Datum neon_s3_create_multipart_upload(PG_FUNCTION_ARGS) {
   const FieldArgs metadata = args.Fields("metadata");
   const Target target = ReadTarget(args);
 
-  const std::string* upload_id;
-  S3Call call(Operation::kCreateMultipartUpload, key, target);
+  S3Call& call = S3Call::Begin(Operation::kCreateMultipartUpload, key, target);
+  auto& upload_id = Owned<std::string>();
   call.Run([&](S3Client& s3) {
     ValidateObjectKey(*key);
     const ObjectAttributes attributes = AttributesOf(content_type, metadata);
-    upload_id = &call.Keep(
-        ParseUploadId(s3.Call(CreateMultipartUpload(call.bucket(), *key, attributes)).body));
+    upload_id = ParseUploadId(s3.Call(CreateMultipartUpload(call.bucket(), *key, attributes)).body);
   });
-  const Datum result = TextDatum(*upload_id);
+  const Datum result = TextDatum(upload_id);
   call.Finish();
   return result;
 }
@@ -37,14 +36,13 @@ Datum neon_s3_complete_multipart_upload(PG_FUNCTION_ARGS) {
   const OptionalText parts = args.JsonText();
   const Target target = ReadTarget(args);
 
-  const WrittenObject* written;
-  S3Call call(Operation::kCompleteMultipartUpload, key, target);
+  S3Call& call = S3Call::Begin(Operation::kCompleteMultipartUpload, key, target);
+  auto& written = Owned<WrittenObject>();
   call.Run([&](S3Client& s3) {
     ValidateObjectKey(*key);
-    written =
-        &call.Keep(Complete(s3, call.bucket(), *key, *upload_id, ParsePartList(*parts), true));
+    written = Complete(s3, call.bucket(), *key, *upload_id, ParsePartList(*parts), true);
   });
-  const Datum row = WrittenRow(fcinfo, *written);
+  const Datum row = WrittenRow(fcinfo, written);
   call.Finish();
   return row;
 }
@@ -57,7 +55,7 @@ Datum neon_s3_abort_multipart_upload(PG_FUNCTION_ARGS) {
   const OptionalText upload_id = args.Text();
   const Target target = ReadTarget(args);
 
-  S3Call call(Operation::kAbortMultipartUpload, key, target);
+  S3Call& call = S3Call::Begin(Operation::kAbortMultipartUpload, key, target);
   call.Run([&](S3Client& s3) {
     ValidateObjectKey(*key);
     s3.Call(AbortMultipartUpload(call.bucket(), *key, *upload_id));

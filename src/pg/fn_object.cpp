@@ -1,15 +1,8 @@
 // s3_put_object, s3_get_object, s3_head_object, s3_object_exists, s3_copy_object, s3_delete_object.
-#include <algorithm>
-#include <new>
-
 #include "core/error.h"
 #include "core/object_key.h"
 #include "pg/result.h"
 #include "pg/s3_call.h"
-
-extern "C" {
-#include "utils/memutils.h"
-}
 
 namespace neon_s3 {
 namespace {
@@ -31,15 +24,6 @@ Datum ObjectRow(FunctionCallInfo fcinfo, std::string_view key, const ObjectInfo&
   return row.Finish(fcinfo);
 }
 
-// On the C++ side PostgreSQL may not raise that it has no memory.
-bytea* NewBytea(std::string_view bytes) {
-  auto* result = static_cast<bytea*>(palloc_extended(bytes.size() + VARHDRSZ, MCXT_ALLOC_NO_OOM));
-  if (result == nullptr) throw std::bad_alloc();
-  SET_VARSIZE(result, bytes.size() + VARHDRSZ);
-  std::copy(bytes.begin(), bytes.end(), VARDATA(result));
-  return result;
-}
-
 }  // namespace
 
 NEON_S3_FUNCTION(neon_s3_put_object);
@@ -53,15 +37,15 @@ Datum neon_s3_put_object(PG_FUNCTION_ARGS) {
   const bool overwrite = args.Boolean(true);
   const Target target = ReadTarget(args);
 
-  const WrittenObject* written;
-  S3Call call(Operation::kPutObject, key, target);
-  SetBytesTotal(static_cast<std::int64_t>(body->size()));
+  S3Call& call = S3Call::Begin(Operation::kPutObject, key, target);
+  auto& written = Owned<WrittenObject>();
+  call.ShowBytesTotal(static_cast<std::int64_t>(body->size()));
   call.Run([&](S3Client& s3) {
     ValidateObjectKey(*key);
-    written = &call.Keep(ParseWrittenObject(s3.Call(
-        PutObject(call.bucket(), *key, *body, AttributesOf(content_type, metadata), overwrite))));
+    written = ParseWrittenObject(s3.Call(
+        PutObject(call.bucket(), *key, *body, AttributesOf(content_type, metadata), overwrite)));
   });
-  const Datum row = WrittenRow(fcinfo, *written);
+  const Datum row = WrittenRow(fcinfo, written);
   call.Finish();
   return row;
 }
@@ -76,8 +60,8 @@ Datum neon_s3_get_object(PG_FUNCTION_ARGS) {
   const OptionalText version_id = args.Text();
   const Target target = ReadTarget(args);
 
-  bytea* body;
-  S3Call call(Operation::kGetObject, key, target);
+  S3Call& call = S3Call::Begin(Operation::kGetObject, key, target);
+  auto& response = Owned<HttpResponse>();
   call.Run([&](S3Client& s3) {
     ValidateObjectKey(*key);
     const std::string_view version = version_id.value_or(std::string_view());
@@ -86,10 +70,11 @@ Datum neon_s3_get_object(PG_FUNCTION_ARGS) {
     S3Request request = nothing ? HeadObject(call.bucket(), *key, version)
                                 : GetObject(call.bucket(), *key, version);
     if (!nothing) SetRange(start, length, &request);
-    body = NewBytea(s3.Call(std::move(request)).body);
+    response = s3.Call(std::move(request));
   });
+  const Datum body = ByteaDatum(response.body);
   call.Finish();
-  PG_RETURN_BYTEA_P(body);
+  return body;
 }
 
 NEON_S3_FUNCTION(neon_s3_head_object);
@@ -100,14 +85,14 @@ Datum neon_s3_head_object(PG_FUNCTION_ARGS) {
   const OptionalText version_id = args.Text();
   const Target target = ReadTarget(args);
 
-  const ObjectInfo* object;
-  S3Call call(Operation::kHeadObject, key, target);
+  S3Call& call = S3Call::Begin(Operation::kHeadObject, key, target);
+  auto& object = Owned<ObjectInfo>();
   call.Run([&](S3Client& s3) {
     ValidateObjectKey(*key);
     const std::string_view version = version_id.value_or(std::string_view());
-    object = &call.Keep(ParseObjectInfo(s3.Call(HeadObject(call.bucket(), *key, version))));
+    object = ParseObjectInfo(s3.Call(HeadObject(call.bucket(), *key, version)));
   });
-  const Datum row = ObjectRow(fcinfo, *key, *object);
+  const Datum row = ObjectRow(fcinfo, *key, object);
   call.Finish();
   return row;
 }
@@ -120,7 +105,7 @@ Datum neon_s3_object_exists(PG_FUNCTION_ARGS) {
   const Target target = ReadTarget(args);
 
   bool exists;
-  S3Call call(Operation::kObjectExists, key, target);
+  S3Call& call = S3Call::Begin(Operation::kObjectExists, key, target);
   call.Run([&](S3Client& s3) {
     ValidateObjectKey(*key);
     exists = Exists(s3, HeadObject(call.bucket(), *key));
@@ -138,16 +123,16 @@ Datum neon_s3_copy_object(PG_FUNCTION_ARGS) {
   const OptionalText source_bucket = args.Text();
   const Target target = ReadTarget(args);
 
-  const WrittenObject* written;
-  S3Call call(Operation::kCopyObject, key, target);
+  S3Call& call = S3Call::Begin(Operation::kCopyObject, key, target);
+  auto& written = Owned<WrittenObject>();
   call.Run([&](S3Client& s3) {
     ValidateObjectKey(*source_key);
     ValidateObjectKey(*key);
     if (source_bucket) ValidateBucketName(*source_bucket);
-    written = &call.Keep(ParseWrittenDocument(s3.Call(
-        CopyObject(source_bucket.value_or(call.bucket()), *source_key, call.bucket(), *key))));
+    written = ParseWrittenDocument(s3.Call(
+        CopyObject(source_bucket.value_or(call.bucket()), *source_key, call.bucket(), *key)));
   });
-  const Datum row = WrittenRow(fcinfo, *written);
+  const Datum row = WrittenRow(fcinfo, written);
   call.Finish();
   return row;
 }
@@ -160,7 +145,7 @@ Datum neon_s3_delete_object(PG_FUNCTION_ARGS) {
   const OptionalText version_id = args.Text();
   const Target target = ReadTarget(args);
 
-  S3Call call(Operation::kDeleteObject, key, target);
+  S3Call& call = S3Call::Begin(Operation::kDeleteObject, key, target);
   call.Run([&](S3Client& s3) {
     ValidateObjectKey(*key);
     s3.Call(DeleteObject(call.bucket(), *key, version_id.value_or(std::string_view())));

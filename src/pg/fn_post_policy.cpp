@@ -3,7 +3,8 @@
 #include "core/upload_headers.h"
 #include "pg/boundary.h"
 #include "pg/result.h"
-#include "pg/sign.h"
+#include "pg/session.h"
+#include "pg/stats.h"
 
 namespace neon_s3 {
 
@@ -21,19 +22,20 @@ Datum neon_s3_presign_post(PG_FUNCTION_ARGS) {
   const Target target = ReadTarget(args);
   const std::int64_t signed_at = ToUnixSeconds(args.SignedAt());
 
-  Validity validity;
-  const PostForm* form;
+  Expiry expiry;
+  auto& form = Owned<PostForm>();
   Guard([&] {
-    BackendState& state = BackendState::Get();
+    Session& session = Session::Get();
+    const Destination& destination = session.Resolve(target, Reach::kClient);
+    expiry = ClampExpiry(destination, expires_in, signed_at);
     PostPolicyRequest request;
-    validity = FindCredentials(state, target, expires_in, signed_at);
-    request.address = &state.ResolveClientAddress(target, validity.region);
-    request.region = validity.region;
-    request.bucket = state.bucket();
+    request.address = &destination.address;
+    request.region = destination.region;
+    request.bucket = destination.bucket;
     request.key = *key;
-    request.expires_in = validity.expires_in;
+    request.expires_in = expiry.seconds;
     request.signed_at = signed_at;
-    PostPolicy policy(request, validity.credentials);
+    PostPolicy policy(request, destination.credentials);
     if (content_type) {
       ValidateContentType(*content_type);
       policy.AddField("Content-Type", *content_type);
@@ -41,13 +43,11 @@ Datum neon_s3_presign_post(PG_FUNCTION_ARGS) {
     if (min_length || max_length) policy.AddLengthRange(min_length, max_length);
     for (const FieldArg& field : fields) policy.AddField(field.name, field.value);
     if (conditions) policy.AddConditions(*conditions);
-    form = &(state.post_form() =
-                 policy.Sign(state.presigner().sha256(), state.presigner().signing_keys(),
-                             validity.credentials.secret_access_key));
+    form = policy.Sign(destination.credentials.secret_access_key, session.signer());
     CountPresigned(Operation::kPresignPost);
   });
-  WarnIfClamped(validity);
-  Datum values[] = {TextDatum(form->url), JsonbDatum(form->fields)};
+  WarnIfClamped(expiry);
+  Datum values[] = {TextDatum(form.url), JsonbDatum(form.fields)};
   bool nulls[lengthof(values)] = {};
   return RowDatum(fcinfo, values, nulls);
 }

@@ -5,7 +5,7 @@
 #include "core/upload_headers.h"
 #include "pg/boundary.h"
 #include "pg/result.h"
-#include "pg/sign.h"
+#include "pg/session.h"
 
 namespace neon_s3 {
 namespace {
@@ -28,7 +28,7 @@ RequestArgs ReadRequest(ArgReader& args) {
 }
 
 Datum WarnedUrlDatum(const SignedUrl& url) {
-  WarnIfClamped(url.validity);
+  WarnIfClamped(url.expiry);
   return UrlDatum(url.presigned);
 }
 
@@ -45,16 +45,15 @@ Datum PresignExisting(FunctionCallInfo fcinfo, Operation operation, std::string_
 
   SignedUrl url;
   Guard([&] {
-    BackendState& state = BackendState::Get();
-    BeginRequest(state, request.query, request.headers);
-    QueryParameters& query = state.presigner().query();
+    Session& session = Session::Get();
+    PresignRequest& presign = session.NewRequest(request.query, request.headers);
     if (download_as) {
       AddQueryParameter("response-content-disposition", AttachmentDisposition(*download_as),
-                        &query);
+                        &presign.query);
     }
-    if (version_id) AddQueryParameter("versionId", *version_id, &query);
-    url = SignRequest(state,
-                      {operation, method, key, &request.target, expires_in, request.signed_at});
+    if (version_id) AddQueryParameter("versionId", *version_id, &presign.query);
+    url = session.Sign(&presign,
+                       {operation, method, key, &request.target, expires_in, request.signed_at});
   });
   return WarnedUrlDatum(url);
 }
@@ -82,13 +81,13 @@ bool PresignAny(FunctionCallInfo fcinfo, Operation operation, SignedUrl* url) {
   if (!key && request.query.count == 0) return false;
 
   Guard([&] {
-    BackendState& state = BackendState::Get();
+    Session& session = Session::Get();
     const std::string_view upper_case = ParseMethod(*method);
-    BeginRequest(state, request.query, request.headers);
-    *url = SignRequest(
-        state, {operation, upper_case, key, &request.target, expires_in, request.signed_at});
+    PresignRequest& presign = session.NewRequest(request.query, request.headers);
+    *url = session.Sign(
+        &presign, {operation, upper_case, key, &request.target, expires_in, request.signed_at});
   });
-  WarnIfClamped(url->validity);
+  WarnIfClamped(url->expiry);
   return true;
 }
 
@@ -124,13 +123,11 @@ Datum neon_s3_presign_put(PG_FUNCTION_ARGS) {
 
   SignedUrl url;
   Guard([&] {
-    BackendState& state = BackendState::Get();
-    BeginRequest(state, request.query, request.headers);
-    for (const UploadHeaders::Header& header : UploadHeaders(constraints)) {
-      AddSignedHeader(header.name, header.value, &state.presigner().headers());
-    }
-    url = SignRequest(state, {Operation::kPresignPut, "PUT", key, &request.target, expires_in,
-                              request.signed_at});
+    Session& session = Session::Get();
+    PresignRequest& presign = session.NewRequest(request.query, request.headers);
+    UploadHeaders(constraints).AddTo(&presign.headers);
+    url = session.Sign(&presign, {Operation::kPresignPut, "PUT", key, &request.target, expires_in,
+                                  request.signed_at});
   });
   return WarnedUrlDatum(url);
 }
@@ -147,11 +144,11 @@ Datum neon_s3_presign_upload_part(PG_FUNCTION_ARGS) {
 
   SignedUrl url;
   Guard([&] {
-    BackendState& state = BackendState::Get();
-    BeginRequest(state, request.query, request.headers);
-    AddPart(*upload_id, part_number, &state.presigner().query());
-    url = SignRequest(state, {Operation::kPresignUploadPart, "PUT", key, &request.target,
-                              expires_in, request.signed_at});
+    Session& session = Session::Get();
+    PresignRequest& presign = session.NewRequest(request.query, request.headers);
+    AddPart(*upload_id, part_number, &presign.query);
+    url = session.Sign(&presign, {Operation::kPresignUploadPart, "PUT", key, &request.target,
+                                  expires_in, request.signed_at});
   });
   return WarnedUrlDatum(url);
 }
@@ -182,13 +179,10 @@ Datum neon_s3_public_url(PG_FUNCTION_ARGS) {
   const OptionalText key = args.Text();
   const Target target = ReadTarget(args);
 
-  std::string_view url;
+  auto& url = Owned<std::string>();
   Guard([&] {
     ValidateObjectKey(*key);
-    BackendState& state = BackendState::Get();
-    state.buffer().clear();
-    AppendObjectUrl(state.ResolveClientAddress(target, target.region), key, &state.buffer());
-    url = state.buffer();
+    AppendObjectUrl(Session::Get().PublicAddress(target), key, &url);
   });
   return TextDatum(url);
 }

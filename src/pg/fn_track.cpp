@@ -5,7 +5,7 @@
 #include "pg/governed.h"
 #include "pg/guc.h"
 #include "pg/result.h"
-#include "pg/sign.h"
+#include "pg/target.h"
 #include "pg/target.h"
 
 extern "C" {

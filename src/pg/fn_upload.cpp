@@ -1,10 +1,12 @@
 // s3_presign_upload and s3_save_metadata.
+#include <string>
+
 #include "core/object_key.h"
 #include "core/upload_headers.h"
 #include "pg/boundary.h"
 #include "pg/files_table.h"
 #include "pg/result.h"
-#include "pg/sign.h"
+#include "pg/session.h"
 
 extern "C" {
 #include "utils/builtins.h"
@@ -33,13 +35,8 @@ void CheckKey(std::string_view key) {
 // As s3_public_url(key) gives it.
 text* PublicUrl(std::string_view key) {
   const Target target = ResolveTarget(std::nullopt, OptionalText());
-  std::string_view url;
-  Guard([&] {
-    BackendState& state = BackendState::Get();
-    state.buffer().clear();
-    AppendObjectUrl(state.ResolveClientAddress(target, target.region), key, &state.buffer());
-    url = state.buffer();
-  });
+  auto& url = Owned<std::string>();
+  Guard([&] { AppendObjectUrl(Session::Get().PublicAddress(target), key, &url); });
   return DatumGetTextPP(TextDatum(url));
 }
 
@@ -63,29 +60,22 @@ Datum neon_s3_presign_upload(PG_FUNCTION_ARGS) {
 
   std::optional<UploadHeaders> headers;
   SignedUrl url;
-  std::string_view object_key, public_url;
+  auto& object_key = Owned<std::string>();
+  auto& public_url = Owned<std::string>();
   Guard([&] {
-    BackendState& state = BackendState::Get();
-    state.object_key() = MakeObjectKey(key_prefix.value_or(""), uuid, *file_name);
-    const std::string& key = state.object_key();
-    BeginRequest(state, {}, {});
+    Session& session = Session::Get();
+    PresignRequest& request = session.NewRequest();
     headers.emplace(constraints);
-    for (const UploadHeaders::Header& header : *headers) {
-      AddSignedHeader(header.name, header.value, &state.presigner().headers());
-    }
-    url = SignRequest(
-        state, {Operation::kPresignUpload, "PUT", key, &target, expires_in, ToUnixSeconds(now)});
-    state.buffer().clear();
-    AppendObjectUrl(*url.address, key, &state.buffer());
-    public_url = state.buffer();
-    object_key = key;
+    headers->AddTo(&request.headers);
+    object_key = MakeObjectKey(key_prefix.value_or(""), uuid, *file_name);
+    url = session.Sign(&request, {Operation::kPresignUpload, "PUT", std::string_view(object_key),
+                                  &target, expires_in, ToUnixSeconds(now)});
+    AppendObjectUrl(*url.address, std::string_view(object_key), &public_url);
   });
-
-  WarnIfClamped(url.validity);
+  WarnIfClamped(url.expiry);
 
   // X-Amz-Date has no fraction.
-  const TimestampTz expires_at =
-      now - now % USECS_PER_SEC + url.validity.expires_in * USECS_PER_SEC;
+  const TimestampTz expires_at = now - now % USECS_PER_SEC + url.expiry.seconds * USECS_PER_SEC;
   Datum values[] = {TextDatum("PUT"),       UrlDatum(url.presigned),
                     HeadersDatum(*headers), TextDatum(object_key),
                     TextDatum(public_url),  TimestampTzGetDatum(expires_at)};

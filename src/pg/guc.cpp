@@ -3,10 +3,10 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "net/credential_chain.h"
-#include "net/endpoint_url.h"
+#include "core/endpoint.h"
 #include "net/host_patterns.h"
 #include "pg/boundary.h"
+#include "pg/option.h"
 
 extern "C" {
 #include "access/parallel.h"
@@ -22,7 +22,21 @@ std::uint64_t generation = 1;
 
 void AssignTargetText(const char*, void*) { ++generation; }
 
-void AssignTargetEnum(int, void*) { ++generation; }
+constexpr config_enum_entry kAddressingStyles[] = {
+    {"auto", static_cast<int>(AddressingStyle::kAuto), false},
+    {"virtual", static_cast<int>(AddressingStyle::kVirtual), false},
+    {"path", static_cast<int>(AddressingStyle::kPath), false},
+    {nullptr, 0, false},
+};
+
+int addressing_style;
+
+void AssignAddressingStyle(int value, void*) {
+  for (const config_enum_entry* entry = kAddressingStyles; entry->name != nullptr; ++entry) {
+    if (entry->val == value) settings.addressing_style = const_cast<char*>(entry->name);
+  }
+  ++generation;
+}
 
 // ---------------------------------------------------------------- what changed between versions
 
@@ -59,9 +73,8 @@ constexpr char kMask[] = "****";
 // as the check hook's "extra". A superuser's SET keeps the value in the variable, because that is
 // what a parallel worker gets to see of its leader's settings.
 struct Secret {
-  char* variable;     // the mask, or what a SET gave
-  const char* value;  // what signs
-  char* configured;   // what the configuration said last: a parallel worker finds it here
+  char* variable;    // the mask, or what a SET gave
+  char* configured;  // what the configuration said last: a parallel worker finds it here
 };
 
 Secret access_key_id;
@@ -103,15 +116,15 @@ bool CheckSecretHook(char** newval, void** extra, GucSource source) {
   return CheckSecret(kSecret, newval, extra, source);
 }
 
-template <Secret& kSecret>
+template <char* Settings::*kSetting>
 void AssignSecretHook(const char*, void* extra) {
-  kSecret.value = static_cast<const char*>(extra);
+  settings.*kSetting = static_cast<char*>(extra);
   ++generation;
 }
 
 const char* ShowSecret() { return kMask; }
 
-template <Secret& kSecret>
+template <Secret& kSecret, char* Settings::*kSetting>
 void DefineSecret(const char* name, const char* description) {
   DefineCustomStringVariable(
       name, description,
@@ -121,7 +134,7 @@ void DefineSecret(const char* name, const char* description) {
       /*context=*/PGC_SUSET,
       /*flags=*/GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE,
       /*check_hook=*/CheckSecretHook<kSecret>,
-      /*assign_hook=*/AssignSecretHook<kSecret>,
+      /*assign_hook=*/AssignSecretHook<kSetting>,
       /*show_hook=*/ShowSecret);
 }
 
@@ -138,13 +151,23 @@ bool CheckText(const char* value, const Validate& validate) {
   return false;
 }
 
+// As the option of that setting is checked.
+template <char* Settings::*kSetting>
+bool CheckOption(char** newval, void**, GucSource) {
+  for (const Option& option : Options()) {
+    if (option.setting != kSetting || option.check == nullptr) continue;
+    if (!CheckText(*newval, option.check)) return false;
+  }
+  return true;
+}
+
 // The "extra" says whether somebody set it: the region of a profile counts only where nobody did.
 bool CheckRegion(char** newval, void** extra, GucSource source) {
   if (**newval == '\0') {
     GUC_check_errmsg("neon_s3.region must not be empty");
     return false;
   }
-  if (!CheckText(*newval, [](const char* value) { ValidateRegion(value); })) return false;
+  if (!CheckOption<&Settings::region>(newval, extra, source)) return false;
   auto* is_set = static_cast<bool*>(GucMalloc(sizeof(bool)));
   if (is_set == nullptr) return false;
   *is_set = source > PGC_S_DEFAULT;
@@ -157,30 +180,11 @@ void AssignRegion(const char*, void* extra) {
   ++generation;
 }
 
-bool CheckBucket(char** newval, void**, GucSource) {
-  return CheckText(*newval, [](const char* value) { ValidateBucketName(value); });
-}
-
-bool CheckEndpoint(char** newval, void**, GucSource) {
-  return CheckText(*newval, [](const char* value) { ParseEndpointUrl(value); });
-}
-
 bool CheckHosts(char** newval, void**, GucSource) {
   return CheckText(*newval, [](const char* value) { HostPatterns patterns(value); });
 }
 
-bool CheckProviders(char** newval, void**, GucSource) {
-  return CheckText(*newval, [](const char* value) { ParseProviders(value); });
-}
-
 // ---------------------------------------------------------------- definitions
-
-constexpr config_enum_entry kAddressingStyles[] = {
-    {"auto", static_cast<int>(AddressingStyle::kAuto), false},
-    {"virtual", static_cast<int>(AddressingStyle::kVirtual), false},
-    {"path", static_cast<int>(AddressingStyle::kPath), false},
-    {nullptr, 0, false},
-};
 
 void DefineText(const char* name, const char* description, const char* more, char** variable,
                 const char* boot_value, GucStringCheckHook check, GucContext context = PGC_SUSET,
@@ -260,37 +264,34 @@ const Settings& CurrentSettings() { return settings; }
 
 std::uint64_t SettingsGeneration() { return generation; }
 
-Credentials StaticCredentials() {
-  return {access_key_id.value, secret_access_key.value, session_token.value};
-}
-
 void DefineSettings() {
   settings.is_preloaded = process_shared_preload_libraries_in_progress;
-  DefineSecret<access_key_id>("neon_s3.access_key_id", "Access key ID of the static credentials.");
-  DefineSecret<secret_access_key>("neon_s3.secret_access_key",
-                                  "Secret access key of the static credentials.");
-  DefineSecret<session_token>("neon_s3.session_token",
-                              "Session token of the static credentials, if they are temporary.");
+  DefineSecret<access_key_id, &Settings::access_key_id>("neon_s3.access_key_id",
+                                                        "Access key ID of the static credentials.");
+  DefineSecret<secret_access_key, &Settings::secret_access_key>(
+      "neon_s3.secret_access_key", "Secret access key of the static credentials.");
+  DefineSecret<session_token, &Settings::session_token>(
+      "neon_s3.session_token", "Session token of the static credentials, if they are temporary.");
   DefineText("neon_s3.region", "Region of the bucket, part of every signature.", nullptr,
              &settings.region, "us-east-1", CheckRegion, PGC_SUSET, AssignRegion);
   DefineText("neon_s3.bucket", "Bucket for calls that name none.", nullptr, &settings.bucket, "",
-             CheckBucket);
+             CheckOption<&Settings::bucket>);
   DefineText("neon_s3.endpoint", "Endpoint of the S3 server: http[s]://host[:port][/base].",
              "Empty for Amazon S3's own endpoint in neon_s3.region.", &settings.endpoint, "",
-             CheckEndpoint);
+             CheckOption<&Settings::endpoint>);
   DefineText("neon_s3.public_endpoint", "Endpoint that clients reach: URLs are signed for it.",
              "Empty where it is the same as neon_s3.endpoint.", &settings.public_endpoint, "",
-             CheckEndpoint);
+             CheckOption<&Settings::public_endpoint>);
   DefineCustomEnumVariable(
       "neon_s3.addressing_style", "Where the bucket stands in a URL: in the host or in the path.",
       "auto: in the host at Amazon S3, unless its name has a dot; else in the path.",
-      /*valueAddr=*/&settings.addressing_style,
+      /*valueAddr=*/&addressing_style,
       /*bootValue=*/static_cast<int>(AddressingStyle::kAuto),
       /*options=*/kAddressingStyles,
       /*context=*/PGC_SUSET,
       /*flags=*/0,
       /*check_hook=*/nullptr,
-      /*assign_hook=*/AssignTargetEnum,
+      /*assign_hook=*/AssignAddressingStyle,
       /*show_hook=*/nullptr);
   DefineText("neon_s3.files_table",
              "Table of the files' metadata, looked up along the search_path.", nullptr,
@@ -300,7 +301,8 @@ void DefineSettings() {
   DefineText("neon_s3.credential_providers", "Where credentials are looked for, in this order.",
              "static, environment, profile; over the network: web_identity, container, instance, "
              "assume_role.",
-             &settings.credential_providers, "static, environment, profile", CheckProviders);
+             &settings.credential_providers, "static, environment, profile",
+             CheckOption<&Settings::credential_providers>);
   DefineText("neon_s3.credentials_file", "AWS shared credentials file of the profile provider.",
              "Empty for the one of the server's operating system user.", &settings.credentials_file,
              "", nullptr);

@@ -3,9 +3,6 @@
 
 #include <cstdint>
 
-#include "core/endpoint.h"
-#include "core/sigv4.h"
-
 namespace neon_s3 {
 
 // Owned by PostgreSQL's settings machinery. The texts were valid UTF-8 or ASCII when they were set,
@@ -20,11 +17,15 @@ struct Settings {
   char* credential_providers;
   char* credentials_file;
   char* profile;
-  bool region_is_set;    // by anybody, to any value
-  bool is_preloaded;     // by shared_preload_libraries
-  int addressing_style;  // an AddressingStyle
-  int expires_in;        // seconds
-  int max_expires_in;    // seconds
+  char* addressing_style;
+  // The static credentials; empty: not set.
+  char* access_key_id;
+  char* secret_access_key;
+  char* session_token;
+  bool region_is_set;  // by anybody, to any value
+  bool is_preloaded;   // by shared_preload_libraries
+  int expires_in;      // seconds
+  int max_expires_in;  // seconds
 
   int delete_delay;  // seconds
   char* lifecycle_id;
@@ -44,10 +45,6 @@ const Settings& CurrentSettings();
 // Another number, never 0, once one of the settings has changed that say where, or with whose
 // credentials. (expires_in and max_expires_in do not.)
 std::uint64_t SettingsGeneration();
-
-// The static credentials; views are good until settings change. An empty key id or secret: none
-// set.
-Credentials StaticCredentials();
 
 void DefineSettings();
 

@@ -4,9 +4,12 @@
 
 #include "core/encoding.h"
 #include "pg/args.h"
+#include "pg/boundary.h"
 
 extern "C" {
+#include "catalog/namespace.h"
 #include "funcapi.h"
+#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -57,6 +60,7 @@ TupleDesc DescribeResult(FunctionCallInfo fcinfo) {
 }  // namespace
 
 Datum TextDatum(std::string_view utf8) {
+  AssertOutsideGuard();
   const int size = static_cast<int>(utf8.size());
   const int encoding = GetDatabaseEncoding();
   if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII) {
@@ -71,6 +75,29 @@ Datum TextDatum(std::string_view utf8) {
                     errhint("Use a database with encoding UTF8.")));
   }
   return CStringGetTextDatum(conversion.text);
+}
+
+Datum LossyTextDatum(std::string_view utf8) {
+  const int encoding = GetDatabaseEncoding();
+  if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII) return TextDatum(utf8);
+  StringInfoData text;
+  initStringInfo(&text);
+  while (!utf8.empty()) {
+    const auto size =
+        static_cast<std::size_t>(pg_utf_mblen(reinterpret_cast<const unsigned char*>(utf8.data())));
+    const bool is_ascii = size == 1;
+    const Oid proc = is_ascii ? InvalidOid : FindDefaultConversionProc(PG_UTF8, encoding);
+    const Conversion character = OidIsValid(proc) || is_ascii
+                                     ? Convert(utf8.data(), size, PG_UTF8, encoding)
+                                     : Conversion{"?", size};
+    appendStringInfoString(&text, character.converted == size ? character.text : "?");
+    utf8.remove_prefix(std::min(size, utf8.size()));
+  }
+  return PointerGetDatum(cstring_to_text_with_len(text.data, text.len));
+}
+
+Datum ByteaDatum(std::string_view bytes) {
+  return PointerGetDatum(cstring_to_text_with_len(bytes.data(), static_cast<int>(bytes.size())));
 }
 
 Datum UrlDatum(const PresignedUrl& url) {

@@ -16,6 +16,9 @@ extern "C" {
 namespace neon_s3 {
 
 Datum TextDatum(std::string_view utf8);
+// For views, which must not fail for what others do: '?' for what the encoding lacks.
+Datum LossyTextDatum(std::string_view utf8);
+Datum ByteaDatum(std::string_view bytes);
 // Always ASCII, so the same in every encoding.
 Datum UrlDatum(const PresignedUrl& url);
 

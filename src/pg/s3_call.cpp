@@ -1,153 +1,119 @@
 #include "pg/s3_call.h"
 
 #include <chrono>
-#include <ctime>
 
 #include "core/error.h"
-#include "net/endpoint_url.h"
-#include "net/monotonic.h"
-#include "pg/backend_state.h"
 #include "pg/guc.h"
 #include "pg/result.h"
-#include "pg/sign.h"
+#include "pg/session.h"
 
 extern "C" {
 #include "access/xact.h"
 #include "miscadmin.h"
-#include "utils/memutils.h"
 #include "utils/timestamp.h"
 }
 
 namespace neon_s3 {
 namespace {
 
-// Never destroyed: a backend ends by _exit.
-struct CallState {
-  S3Client client;
-  std::any kept;
-};
-
-CallState* call_state = nullptr;
-
-// Of the call under way.
-bool is_active = false;
-bool is_begun = false;  // the client knows where to go
-Operation active_operation;
-Counters counters;
-MonotonicTime began_at;
-std::uintptr_t serial = 0;  // of the call begun last
-
-// Or the database: a large object.
-bool ChangesTheServer(Operation operation) {
-  switch (operation) {
-    case Operation::kGetObject:
-    case Operation::kHeadObject:
-    case Operation::kObjectExists:
-    case Operation::kHeadObjects:
-    case Operation::kListObjects:
-    case Operation::kListParts:
-    case Operation::kListMultipartUploads:
-    case Operation::kBucketExists:
-    case Operation::kListBuckets:
-    case Operation::kGetBucketCors:
-    case Operation::kGetBucketPolicy:
-    case Operation::kGetPublicAccessBlock:
-    case Operation::kGetBucketLifecycle:
-    case Operation::kDoctor:
-      return false;
-    default:
-      return true;
-  }
+void RefuseReadOnly(const char* name) {
+  char call[64];
+  snprintf(call, sizeof call, "%s()", name);
+  PreventCommandIfReadOnly(call);
 }
 
-void RefuseReadOnly(Operation operation) {
-  char name[64];
-  snprintf(name, sizeof name, "%s()", OperationName(operation));
-  PreventCommandIfReadOnly(name);
-}
+bool is_progress_shown = false;  // of a call of this backend
 
-void AddUsage() {
-  const S3Usage& usage = call_state->client.usage();
-  counters.requests += usage.requests;
-  counters.retries += usage.retries;
-  counters.bytes_sent += usage.bytes_sent;
-  counters.bytes_received += usage.bytes_received;
-}
-
-// Neither throws nor raises.
-void End(bool failed) {
-  if (!is_active) return;
-  is_active = false;
-  counters.calls = 1;
-  counters.errors = failed ? 1 : 0;
-  counters.microseconds =
-      std::chrono::duration_cast<std::chrono::microseconds>(MonotonicNow() - began_at).count();
-  if (is_begun) {
-    AddUsage();
-    ErrorReport ignored;
-    TryGuard([] { call_state->client.Drop(); }, &ignored);
-  }
-  if (call_state != nullptr) call_state->kept.reset();
-  Count(active_operation, counters);
-  EndProgress();
-}
-
-void OnReset(void* of_call) {
-  if (reinterpret_cast<std::uintptr_t>(of_call) == serial) End(true);
-}
-
-void OnProgress(const S3Usage& usage) {
-  SetBytesDone(usage.bytes_sent + usage.bytes_received);
-  const bool is_download = active_operation == Operation::kGetObject;
-  if (is_download && usage.bytes_announced > 0) SetBytesTotal(usage.bytes_announced);
+bool TakeProgress(Operation operation, const OptionalText& key, TimestampTz started_at) {
+  if (is_progress_shown) return false;
+  BeginProgress(operation, key.value_or(std::string_view()), started_at);
+  return is_progress_shown = true;
 }
 
 }  // namespace
 
-S3Call::S3Call(Operation operation, const OptionalText& key, const Target& target)
-    : target_(&target) {
-  if (ChangesTheServer(operation)) RefuseReadOnly(operation);
-  auto* callback = static_cast<MemoryContextCallback*>(palloc0(sizeof(MemoryContextCallback)));
-  End(true);
-  callback->func = OnReset;
-  callback->arg = reinterpret_cast<void*>(++serial);
-  MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
-  is_active = true;
-  is_begun = false;
-  counters = {};
-  active_operation = operation;
-  began_at = MonotonicNow();
-  BeginProgress(operation, key.value_or(std::string_view()), GetCurrentTimestamp());
+S3Call& S3Call::Begin(Operation operation, const OptionalText& key, const Target& target) {
+  const OperationInfo& info = InfoOf(operation);
+  if (info.effect == Effect::kChanges) RefuseReadOnly(info.name);
+  return Owned<S3Call>(operation, key, target, GetCurrentTimestamp());
 }
+
+S3Call::S3Call(Operation operation, const OptionalText& key, const Target& target,
+               TimestampTz started_at)
+    : operation_(operation),
+      target_(target),
+      began_at_(MonotonicNow()),
+      is_shown_(TakeProgress(operation, key, started_at)) {}
 
 void S3Call::Finish() { End(false); }
 
-S3Client& S3Call::Begin(S3Service service, S3Limits limits) {
-  if (call_state == nullptr) call_state = new CallState();
-  if (is_begun) AddUsage();
-  is_begun = false;
-  call_state->client.Begin(std::move(service), std::move(limits));
-  is_begun = true;
-  return call_state->client;
+void S3Call::End(bool failed) {
+  if (!is_active_) return;
+  is_active_ = false;
+  counters_.calls = 1;
+  counters_.errors = failed ? 1 : 0;
+  counters_.microseconds =
+      std::chrono::duration_cast<std::chrono::microseconds>(MonotonicNow() - began_at_).count();
+  if (is_begun_) AddUsage();
+  if (client_) {
+    ErrorReport ignored;
+    TryGuard(
+        [&] {
+          client_->Drop();
+          Session::Get().GiveBack(std::move(client_));
+        },
+        &ignored);
+  }
+  Count(operation_, counters_);
+  if (!is_shown_) return;
+  is_progress_shown = false;
+  EndProgress();
+}
+
+void S3Call::AddUsage() {
+  const S3Usage& usage = client_->usage();
+  counters_.requests += usage.requests;
+  counters_.retries += usage.retries;
+  counters_.bytes_sent += usage.bytes_sent;
+  counters_.bytes_received += usage.bytes_received;
+}
+
+S3Client& S3Call::BeginAt(S3Service service, S3Limits limits) {
+  if (!client_) client_ = Session::Get().TakeClient();
+  if (is_begun_) AddUsage();
+  is_begun_ = false;
+  limits.on_progress = [this](const S3Usage& usage) { ShowProgress(usage); };
+  client_->Begin(std::move(service), std::move(limits));
+  is_begun_ = true;
+  return *client_;
 }
 
 S3Client& S3Call::Client() {
-  return is_begun ? call_state->client : Begin(MakeService(*target_), MakeLimits());
+  return is_begun_ ? *client_ : BeginAt(MakeService(target_), MakeLimits());
 }
 
-S3Client& S3Call::LastClient(bool is_cancelled) {
+S3Client& S3Call::LastClient() {
   S3Limits limits = MakeLimits();
-  limits.request_timeout = std::chrono::milliseconds(is_cancelled ? 100 : 2000);
+  limits.request_timeout = std::chrono::seconds(2);
   limits.max_attempts = 1;
-  return Begin(MakeService(*target_), std::move(limits));
+  limits.cancelled = nullptr;
+  return BeginAt(MakeService(target_), std::move(limits));
 }
 
-std::any& S3Call::Kept() {
-  if (call_state == nullptr) call_state = new CallState();
-  return call_state->kept;
+void S3Call::ShowItems(std::int64_t done, std::int64_t total) const {
+  if (is_shown_) SetItems(done, total);
 }
 
-std::string_view S3Call::bucket() const { return RequireBucket(*target_); }
+void S3Call::ShowBytesTotal(std::int64_t total) const {
+  if (is_shown_) SetBytesTotal(total);
+}
+
+void S3Call::ShowProgress(const S3Usage& usage) const {
+  if (!is_shown_) return;
+  SetBytesDone(usage.bytes_sent + usage.bytes_received);
+  const bool is_download = operation_ == Operation::kGetObject;
+  if (is_download && usage.bytes_announced > 0) SetBytesTotal(usage.bytes_announced);
+}
 
 Datum WrittenRow(FunctionCallInfo fcinfo, const WrittenObject& written) {
   Row row;
@@ -190,14 +156,14 @@ ObjectAttributes AttributesOf(const OptionalText& content_type, const FieldArgs&
 }
 
 S3Service MakeService(const Target& target) {
-  const Validity found = FindCredentials(BackendState::Get(), target, 0, std::time(nullptr));
+  const Destination& destination = Session::Get().Resolve(target, Reach::kServer);
   S3Service service;
-  service.endpoint = S3Endpoint(target.endpoint, found.region);
-  service.addressing_style = target.addressing_style;
-  service.region = found.region;
-  service.credentials.access_key_id = found.credentials.access_key_id;
-  service.credentials.secret_access_key = found.credentials.secret_access_key;
-  service.credentials.session_token = found.credentials.session_token;
+  service.endpoint = destination.endpoint;
+  service.addressing_style = ParseAddressingStyle(target.addressing_style);
+  service.region = destination.region;
+  service.credentials.access_key_id = destination.credentials.access_key_id;
+  service.credentials.secret_access_key = destination.credentials.secret_access_key;
+  service.credentials.session_token = destination.credentials.session_token;
   return service;
 }
 
@@ -211,8 +177,7 @@ S3Limits MakeLimits() {
   limits.ca_file = settings.ca_file;
   limits.allow_http = settings.allow_http;
   limits.allowed_hosts = settings.allowed_hosts;
-  limits.cancelled = Cancelled;
-  limits.on_progress = OnProgress;
+  limits.cancelled = Interrupted;
   return limits;
 }
 

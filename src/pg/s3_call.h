@@ -1,66 +1,84 @@
 // What the functions that ask an S3 server have in common.
 #pragma once
 
-#include <any>
+#include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "net/monotonic.h"
 #include "net/s3_client.h"
-#include "pg/activity.h"
 #include "pg/boundary.h"
+#include "pg/stats.h"
 #include "pg/target.h"
+#include "pg/wait_event.h"
 
 namespace neon_s3 {
 
 // One SQL function's work with a server: counted, shown in s3_progress, and ended when the memory
-// context it began in is reset, however the function is left. Plain data, so that it may be alive
-// when PostgreSQL raises an ERROR; what C++ has to keep meanwhile is in the backend's state. One at
-// a time.
+// context it began in is reset, however the function is left. What its function keeps from one
+// Run() to the next, and to the result, is in objects of Owned().
 class S3Call {
  public:
-  // Postgres side. `target` outlives the call. 25006 for an operation that changes something
-  // at the server, in a transaction that may not.
-  S3Call(Operation operation, const OptionalText& key, const Target& target);
+  // Postgres side. 25006 for an operation that changes something, in a read-only transaction.
+  static S3Call& Begin(Operation operation, const OptionalText& key, const Target& target);
 
-  // Runs `body(S3Client&)` on the C++ side, with a client that goes where the target says, unless
-  // Begin() sent it elsewhere.
+  // Postgres side: runs `body(S3Client&)` on the C++ side, with a client that goes where the target
+  // says, unless BeginAt() sent it elsewhere.
   template <typename Body>
   void Run(const Body& body) {
-    Guard([&] { body(Client()); });
+    Guard([&] {
+      const WaitEvent wait;
+      body(Client());
+    });
   }
 
   // C++ side: for what goes elsewhere, or goes on when there are no credentials.
-  S3Client& Begin(S3Service service, S3Limits limits);
+  S3Client& BeginAt(S3Service service, S3Limits limits);
 
-  // The same in PG_CATCH(), to clean up: other requests are dropped, what goes wrong is ignored,
-  // and little time is spent on it, hardly any where the query was cancelled.
+  // Run() in PG_CATCH(), to clean up: other requests are dropped, what goes wrong is ignored, and
+  // nothing interrupts it, so little time is spent on it.
   template <typename Body>
   void RunLast(const Body& body) {
-    const bool is_cancelled = geterrcode() == ERRCODE_QUERY_CANCELED;
     ErrorReport ignored;
-    TryGuard([&] { body(LastClient(is_cancelled)); }, &ignored);
+    TryGuard(
+        [&] {
+          const WaitEvent wait;
+          body(LastClient());
+        },
+        &ignored);
   }
 
   // Postgres side: all went well.
   void Finish();
 
-  // C++ side, in Run().
-  std::string_view bucket() const;  // kBadArgument where there is none
-  const Target& target() const { return *target_; }
+  // C++ side: kBadArgument if there is none.
+  std::string_view bucket() const { return RequireBucket(target_); }
+  const Target& target() const { return target_; }
 
-  // C++ side: keeps a value for PostgreSQL's, until the next Keep() or Finish().
-  template <typename T>
-  T& Keep(T value) {
-    return Kept().emplace<T>(std::move(value));
-  }
+  // Either side, for s3_progress; negative: not known.
+  void ShowItems(std::int64_t done, std::int64_t total) const;
+  void ShowBytesTotal(std::int64_t total) const;
+
+  // For Owned().
+  S3Call(Operation operation, const OptionalText& key, const Target& target,
+         TimestampTz started_at);
+  ~S3Call() { End(true); }
 
  private:
   S3Client& Client();
-  S3Client& LastClient(bool is_cancelled);
-  static std::any& Kept();
+  S3Client& LastClient();
+  void End(bool failed);
+  void AddUsage();
+  void ShowProgress(const S3Usage& usage) const;
 
-  const Target* target_;
+  const Operation operation_;
+  const Target target_;
+  const MonotonicTime began_at_;
+  const bool is_shown_;  // in s3_progress, where a call inside another one is not
+  bool is_active_ = true;
+  bool is_begun_ = false;  // the client knows where to go
+  std::unique_ptr<S3Client> client_;
+  Counters counters_;
 };
 
 // Postgres side: the row (etag, version_id).
@@ -71,7 +89,7 @@ WrittenObject Complete(S3Client& s3, std::string_view bucket, std::string_view k
                        std::string_view upload_id, const std::vector<CompletedPart>& parts,
                        bool overwrite);
 
-// C++ side: false where the answer is that there is no such thing.
+// C++ side: false if the answer is that there is no such thing.
 bool Exists(S3Client& s3, S3Request request);
 
 // An error in one line, for a column.
@@ -80,8 +98,8 @@ std::string DescribeError(const Error& error);
 // C++ side.
 ObjectAttributes AttributesOf(const OptionalText& content_type, const FieldArgs& metadata);
 
-// C++ side: where `target` says, and as whom; and in the limits of the settings. kNoCredentials
-// and the other errors of FindCredentials().
+// C++ side: where `target` says, and as whom; and in the limits of the settings. The errors of
+// Session::Resolve().
 S3Service MakeService(const Target& target);
 S3Limits MakeLimits();
 

@@ -1,9 +1,13 @@
 #include "pg/server_cache.h"
 
-#include <cstdlib>
 #include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
 
+#include "core/credentials.h"
 #include "pg/boundary.h"
+#include "pg/option.h"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -13,93 +17,64 @@ extern "C" {
 #include "catalog/pg_user_mapping.h"
 #include "commands/defrem.h"
 #include "foreign/foreign.h"
-#include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/array.h"
-#include "utils/hsearch.h"
 #include "utils/inval.h"
-#include "utils/memutils.h"
 #include "utils/syscache.h"
 }
 
 namespace neon_s3 {
 namespace {
 
-// All texts of one server. Not of PostgreSQL's memory, so that a callback can free it.
-struct TextBlock {
-  TextBlock* next;
-  std::size_t size;  // of the texts
-  char texts[FLEXIBLE_ARRAY_MEMBER];
-};
-
-struct Key {
-  Oid user;
-  NameData name;
-};
+// As many are kept at most; then the cache starts anew.
+constexpr std::size_t kMostServers = 256;
 
 struct Entry {
-  Key key;
-  TextBlock* block;  // null: there is nothing in the entry
+  Oid role;
+  std::string name;
+  SecretString texts;  // that `server.given` has views of
   NamedServer server;
 };
 
-// Bumped by everything that may make a server, its mapping or somebody's right to it another.
-std::uint64_t catalog_generation = 1;
+// Entries are boxed, so that views of their texts stay good while they move from list to list.
+struct ServerCache {
+  // Bumped by everything that may make a server, its mapping or somebody's right to it another.
+  std::uint64_t catalog_generation = 1;
+  std::uint64_t generation = 0;  // that the entries are of
+  std::vector<std::unique_ptr<Entry>> entries;
+  Entry* last = nullptr;                        // the one found last
+  std::vector<std::unique_ptr<Entry>> retired;  // callers may still have views of the texts
+};
 
-HTAB* servers = nullptr;
-std::uint64_t servers_generation = 0;  // the generation that all of them are of
-Entry* last = nullptr;                 // the one found last
-TextBlock* retired = nullptr;
+// Made at the first call, never destroyed.
+ServerCache* cache = nullptr;
 
-void WipeAndFree(TextBlock* block) {
-  explicit_bzero(block->texts, block->size);
-  std::free(block);
-}
-
-void OnCatalogChange(Datum, int, uint32) { ++catalog_generation; }
+void OnCatalogChange(Datum, int, uint32) { ++cache->catalog_generation; }
 
 void OnTransactionEnd(XactEvent event, void*) {
   if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PARALLEL_PRE_COMMIT ||
       event == XACT_EVENT_PRE_PREPARE) {
     return;
   }
-  while (retired != nullptr) {
-    TextBlock* const next = retired->next;
-    WipeAndFree(retired);
-    retired = next;
-  }
+  cache->retired.clear();
 }
 
 void Start() {
-  HASHCTL control = {};
-  control.keysize = sizeof(Key);
-  control.entrysize = sizeof(Entry);
-  control.hcxt = TopMemoryContext;
-  servers = hash_create("neon_s3 servers", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+  Guard([] { cache = new ServerCache(); });
   // Those that roles_is_member_of() depends on (the last three) are among them.
-  for (const int cache : {FOREIGNSERVEROID, USERMAPPINGOID, FOREIGNDATAWRAPPEROID, AUTHOID,
-                          AUTHMEMROLEMEM, DATABASEOID}) {
-    CacheRegisterSyscacheCallback(cache, OnCatalogChange, 0);
+  for (const int id : {FOREIGNSERVEROID, USERMAPPINGOID, FOREIGNDATAWRAPPEROID, AUTHOID,
+                       AUTHMEMROLEMEM, DATABASEOID}) {
+    CacheRegisterSyscacheCallback(id, OnCatalogChange, 0);
   }
   RegisterXactCallback(OnTransactionEnd, nullptr);
 }
 
-// Callers may still hold views of the texts.
-void Retire(Entry* entry) {
-  if (entry->block == nullptr) return;
-  entry->block->next = retired;
-  retired = entry->block;
-  entry->block = nullptr;
-}
-
+// C++ side.
 void RetireAll() {
-  last = nullptr;
-  HASH_SEQ_STATUS status;
-  hash_seq_init(&status, servers);
-  while (auto* entry = static_cast<Entry*>(hash_seq_search(&status))) {
-    Retire(entry);
-    hash_search(servers, &entry->key, HASH_REMOVE, nullptr);
-  }
+  cache->last = nullptr;
+  cache->retired.reserve(cache->retired.size() + cache->entries.size());
+  for (auto& entry : cache->entries) cache->retired.push_back(std::move(entry));
+  cache->entries.clear();
 }
 
 // ---------------------------------------------------------------- reading the catalogs
@@ -110,13 +85,13 @@ void RetireAll() {
   pg_unreachable();
 }
 
-ForeignServer* RequireServer(const char* name) {
+ForeignServer* RequireServer(const char* name, Oid role) {
   const Oid oid = get_foreign_server_oid(name, true);
   if (!OidIsValid(oid)) RefuseUnknown(name);
 #if PG_VERSION_NUM >= 160000
-  const AclResult acl = object_aclcheck(ForeignServerRelationId, oid, GetUserId(), ACL_USAGE);
+  const AclResult acl = object_aclcheck(ForeignServerRelationId, oid, role, ACL_USAGE);
 #else
-  const AclResult acl = pg_foreign_server_aclcheck(oid, GetUserId(), ACL_USAGE);
+  const AclResult acl = pg_foreign_server_aclcheck(oid, role, ACL_USAGE);
 #endif
   if (acl != ACLCHECK_OK) aclcheck_error(acl, OBJECT_FOREIGN_SERVER, name);
 
@@ -129,10 +104,10 @@ ForeignServer* RequireServer(const char* name) {
   return server;
 }
 
-// Of the current user's mapping, or else of PUBLIC's; NIL where there is neither.
-List* MappingOptions(Oid server) {
-  HeapTuple tuple = SearchSysCache2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(GetUserId()),
-                                    ObjectIdGetDatum(server));
+// Of the role's mapping, or else of PUBLIC's; NIL where there is neither.
+List* MappingOptions(Oid server, Oid role) {
+  HeapTuple tuple =
+      SearchSysCache2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(role), ObjectIdGetDatum(server));
   if (!HeapTupleIsValid(tuple)) {
     tuple = SearchSysCache2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(InvalidOid),
                             ObjectIdGetDatum(server));
@@ -152,20 +127,14 @@ List* MappingOptions(Oid server) {
   return list;
 }
 
-// ---------------------------------------------------------------- options
+// ---------------------------------------------------------------- filling the cache
 
-struct NamedText {
-  std::string_view name;
-  std::string_view* value;
-};
-
-template <std::size_t kCount>
-void Take(List* options, const NamedText (&texts)[kCount]) {
+void Take(List* list, Target* given) {
   ListCell* cell;
-  foreach (cell, options) {
-    auto* option = static_cast<DefElem*>(lfirst(cell));
-    for (const NamedText& text : texts) {
-      if (text.name == option->defname) *text.value = defGetString(option);
+  foreach (cell, list) {
+    auto* item = static_cast<DefElem*>(lfirst(cell));
+    for (const Option& option : Options()) {
+      if (std::strcmp(option.name, item->defname) == 0) option.text(*given) = defGetString(item);
     }
   }
 }
@@ -178,87 +147,62 @@ void WipeValues(List* options) {
   }
 }
 
-template <std::size_t kCount>
-TextBlock* MoveToBlock(const NamedText (&texts)[kCount]) {
-  std::size_t size = 1;
-  for (const NamedText& text : texts) size += text.value->size();
-  auto* block = static_cast<TextBlock*>(std::malloc(offsetof(TextBlock, texts) + size));
-  if (block == nullptr) {
-    ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+// C++ side: copies the texts of `given` into the entry.
+void TakeTexts(Target given, Entry* entry) {
+  std::size_t size = 0;
+  for (const Option& option : Options()) size += option.text(given).size();
+  entry->texts.reserve(size + 1);  // never moved, and never null
+  for (const Option& option : Options()) {
+    std::string_view& text = option.text(given);
+    if (text.data() == nullptr) continue;
+    const std::size_t start = entry->texts.size();
+    entry->texts.append(text);
+    text = {entry->texts.data() + start, text.size()};
   }
-  block->size = size;
-  char* end = block->texts;
-  for (const NamedText& text : texts) {
-    if (text.value->data() == nullptr) continue;
-    std::memcpy(end, text.value->data(), text.value->size());
-    *text.value = {end, text.value->size()};
-    end += text.value->size();
-  }
-  return block;
+  entry->server.given = given;
 }
 
-// Nothing is in the entry unless all goes well.
-void Fill(Entry* entry) {
-  ServerOptions options = {};
-  std::string_view style;
-  const NamedText texts[] = {
-      {"region", &options.region},
-      {"bucket", &options.bucket},
-      {"endpoint", &options.endpoint},
-      {"public_endpoint", &options.public_endpoint},
-      {"addressing_style", &style},
-      {"credential_providers", &options.credential_providers},
-      {"credentials_file", &options.credentials_file},
-      {"profile", &options.profile},
-      {"role_arn", &options.role_arn},
-      {"external_id", &options.external_id},
-      {"role_session_name", &options.role_session_name},
-      {"access_key_id", &options.mapping.access_key_id},
-      {"secret_access_key", &options.mapping.secret_access_key},
-      {"session_token", &options.mapping.session_token},
-  };
-  const ForeignServer& server = *RequireServer(NameStr(entry->key.name));
-  Take(server.options, texts);
-  if (!style.empty()) {
-    Guard([&] { options.addressing_style = ParseAddressingStyle(style); });
-  }
-  options.trusted = superuser_arg(server.owner);
-  List* mapping = MappingOptions(server.serverid);
-  Take(mapping, texts);
-  TextBlock* block = MoveToBlock(texts);
+// Only what is found is kept.
+Entry* Add(const char* name, Oid role) {
+  const ForeignServer& server = *RequireServer(name, role);
+  Target given = {};
+  Take(server.options, &given);
+  List* mapping = MappingOptions(server.serverid, role);
+  Take(mapping, &given);
+  Guard([&] {
+    auto entry = std::make_unique<Entry>();
+    entry->role = role;
+    entry->name = name;
+    TakeTexts(given, entry.get());
+    if (cache->entries.size() == kMostServers) RetireAll();
+    cache->entries.push_back(std::move(entry));
+  });
   WipeValues(mapping);
-
-  entry->server.options = options;
-  entry->server.settings_generation = 0;
-  entry->block = block;
+  return cache->entries.back().get();
 }
 
-bool IsFor(const Entry& entry, std::string_view name) {
-  const char* known = NameStr(entry.key.name);
-  return entry.key.user == GetUserId() && std::memcmp(known, name.data(), name.size()) == 0 &&
-         known[name.size()] == '\0';
+Entry* Find(std::string_view name, Oid role) {
+  for (const auto& entry : cache->entries) {
+    if (entry->role == role && entry->name == name) return entry.get();
+  }
+  return nullptr;
 }
 
 }  // namespace
 
-NamedServer& FindServer(std::string_view name) {
+NamedServer& FindServer(std::string_view name, Oid role) {
   if (name.size() >= NAMEDATALEN) RefuseUnknown(pnstrdup(name.data(), name.size()));
-  if (servers == nullptr) Start();
-  if (servers_generation != catalog_generation) {
-    RetireAll();
-    servers_generation = catalog_generation;
+  if (cache == nullptr) Start();
+  if (cache->generation != cache->catalog_generation) {
+    Guard([] { RetireAll(); });
+    cache->generation = cache->catalog_generation;
   }
-  if (last != nullptr && IsFor(*last, name)) return last->server;
-
-  Key key = {};
-  key.user = GetUserId();
-  std::memcpy(NameStr(key.name), name.data(), name.size());
-  bool found;
-  auto* entry = static_cast<Entry*>(hash_search(servers, &key, HASH_ENTER, &found));
-  if (!found) entry->block = nullptr;
-  last = nullptr;
-  if (entry->block == nullptr) Fill(entry);
-  last = entry;
+  if (cache->last != nullptr && cache->last->role == role && cache->last->name == name) {
+    return cache->last->server;
+  }
+  Entry* entry = Find(name, role);
+  if (entry == nullptr) entry = Add(pnstrdup(name.data(), name.size()), role);
+  cache->last = entry;
   return entry->server;
 }
 

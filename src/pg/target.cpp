@@ -1,7 +1,15 @@
 #include "pg/target.h"
 
+#include "core/endpoint.h"
+#include "core/error.h"
 #include "pg/guc.h"
+#include "pg/option.h"
 #include "pg/server_cache.h"
+#include "pg/wait_event.h"
+
+extern "C" {
+#include "miscadmin.h"
+}
 
 namespace neon_s3 {
 namespace {
@@ -16,47 +24,33 @@ Target TargetOfSettings() {
   const Settings& settings = CurrentSettings();
   Target target = {};
   target.revision = NextRevision();
-  target.default_bucket = settings.bucket;
-  target.region = settings.region;
   target.region_is_set = settings.region_is_set;
-  target.endpoint = settings.endpoint;
-  target.public_endpoint = settings.public_endpoint;
-  target.addressing_style = static_cast<AddressingStyle>(settings.addressing_style);
-  target.credential_providers = settings.credential_providers;
-  target.credentials_file = settings.credentials_file;
-  target.profile = settings.profile;
-  target.static_credentials = StaticCredentials();
+  for (const Option& option : Options()) {
+    if (option.setting != nullptr) option.text(target) = settings.*option.setting;
+  }
   return target;
 }
 
-void Override(std::string_view option, std::string_view* value) {
-  if (option.data() != nullptr) *value = option;
-}
+bool IsGiven(std::string_view option) { return option.data() != nullptr; }
 
-void OverrideWithServer(const ServerOptions& server, Target* target) {
-  if (server.region.data() != nullptr) target->region_is_set = true;
-  Override(server.region, &target->region);
-  Override(server.bucket, &target->default_bucket);
-  // The public endpoint of the settings belongs to their endpoint, and not to one of the server's
-  // own.
-  if (server.endpoint.data() != nullptr) target->public_endpoint = {};
-  Override(server.endpoint, &target->endpoint);
-  Override(server.public_endpoint, &target->public_endpoint);
-  if (server.addressing_style) target->addressing_style = *server.addressing_style;
-  Override(server.credential_providers, &target->credential_providers);
-  Override(server.credentials_file, &target->credentials_file);
-  Override(server.profile, &target->profile);
-  target->role_arn = server.role_arn;
-  target->external_id = server.external_id;
-  target->role_session_name = server.role_session_name;
-}
-
-void TakeCredentials(const ServerOptions& server, Target* target) {
-  if (!server.mapping.access_key_id.empty() || !server.trusted) {
-    target->static_credentials = server.mapping;
+// What a server says goes before the settings. What belongs to the database server signs for it
+// only if a superuser gave it credential_providers, whoever owns it: else its user mappings alone
+// do.
+Target Combine(Target given) {
+  Target target = TargetOfSettings();
+  if (IsGiven(given.region)) target.region_is_set = true;
+  // The public endpoint of the settings belongs to their endpoint.
+  if (IsGiven(given.endpoint)) target.public_endpoint = {};
+  const bool is_trusted = IsGiven(given.credential_providers);
+  const bool has_mapping = IsGiven(given.static_credentials.access_key_id) ||
+                           IsGiven(given.static_credentials.secret_access_key);
+  if (!is_trusted || has_mapping) target.static_credentials = {};
+  if (!is_trusted) target.credential_providers = "static";
+  target.only_mappings = !is_trusted;
+  for (const Option& option : Options()) {
+    if (IsGiven(option.text(given))) option.text(target) = option.text(given);
   }
-  // Whoever may create servers may not thereby sign with what belongs to the database server.
-  if (!server.trusted) target->credential_providers = "static";
+  return target;
 }
 
 const Target& TargetWithoutServer() {
@@ -69,12 +63,10 @@ const Target& TargetWithoutServer() {
   return target;
 }
 
-const Target& TargetOfServer(std::string_view name) {
-  NamedServer& server = FindServer(name);
+const Target& TargetOfServer(std::string_view name, Oid role) {
+  NamedServer& server = FindServer(name, role);
   if (server.settings_generation != SettingsGeneration()) {
-    server.target = TargetOfSettings();
-    OverrideWithServer(server.options, &server.target);
-    TakeCredentials(server.options, &server.target);
+    server.target = Combine(server.given);
     server.settings_generation = SettingsGeneration();
   }
   return server.target;
@@ -83,19 +75,26 @@ const Target& TargetOfServer(std::string_view name) {
 }  // namespace
 
 Target ResolveTarget(const OptionalText& bucket, const OptionalText& server) {
+  NameWaitEvent();  // whoever has a target may wait
   const std::string_view name = server ? *server : std::string_view(CurrentSettings().server);
-  Target target = name.empty() ? TargetWithoutServer() : TargetOfServer(name);
+  Target target = name.empty() ? TargetWithoutServer() : TargetOfServer(name, GetUserId());
   target.bucket = bucket;
   return target;
-}
-
-Target ResolveTarget(const OptionalText& bucket, const char* server) {
-  return ResolveTarget(bucket, server != nullptr ? OptionalText(server) : std::nullopt);
 }
 
 Target ReadTarget(ArgReader& args) {
   const OptionalText bucket = args.Text();
   return ResolveTarget(bucket, args.ServerText());
+}
+
+std::string_view RequireBucket(const Target& target) {
+  const std::string_view bucket = target.bucket.value_or(target.default_bucket);
+  if (!target.bucket && bucket.empty()) {
+    throw Error(ErrorCode::kBadArgument, "no bucket is given",
+                "Name one in the argument \"bucket\", or set neon_s3.bucket.");
+  }
+  ValidateBucketName(bucket);
+  return bucket;
 }
 
 }  // namespace neon_s3

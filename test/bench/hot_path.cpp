@@ -27,12 +27,12 @@ void SignMany(const std::string& what, int count, const Last& last) {
                                 token};
   std::string key = "uploads/2026/11/0ae8b8f2-9c3b-4b7e-8f0e-0d3f3a3c0000-photo.jpg";
   PresignRequest request{
-      what == "get" ? "GET" : "PUT", &address, "eu-central-1", key, 300, 1795305600, 1};
+      what == "get" ? "GET" : "PUT", &address, "eu-central-1", key, 300, 1795305600, {}, {}};
   Presigner presigner;
   for (int i = 0; i < count; ++i) {
     key[50] = static_cast<char>('a' + i % 6);
-    presigner.Begin();
-    if (what != "get") AddSignedHeader("content-type", "image/png", &presigner.headers());
+    request.Clear();
+    if (what != "get") AddSignedHeader("content-type", "image/png", &request.headers);
     const PresignedUrl url = presigner.Presign(request, credentials);
     Consume(url);
     if (i + 1 == count) last(url);

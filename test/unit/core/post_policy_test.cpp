@@ -50,9 +50,8 @@ std::multiset<std::string> ConditionsOf(const Json& fields) {
 }
 
 PostForm Sign(PostPolicy& policy) {
-  Sha256 sha256;
-  SigningKeyCache keys;
-  return policy.Sign(sha256, keys, "secret");
+  SigV4Signer keys;
+  return policy.Sign("secret", keys);
 }
 
 // Four requests, by three signers each, ask for a field that their own condition forbids.
@@ -64,8 +63,7 @@ bool ContradictsItself(const std::string& name) {
 
 TEST(PostPolicy, MeetsTheVectors) {
   const std::vector<Json> vectors = test::LoadVectors({test::kPostPolicy});
-  Sha256 sha256;
-  SigningKeyCache keys;
+  SigV4Signer keys;
   for (const Json& vector : vectors) {
     SCOPED_TRACE(vector["name"]);
     const std::string key = vector["key"], access_key = vector["access_key"];
@@ -93,7 +91,7 @@ TEST(PostPolicy, MeetsTheVectors) {
       continue;
     }
     ask();
-    const Json fields = Json::parse(policy.Sign(sha256, keys, secret).fields);
+    const Json fields = Json::parse(policy.Sign(secret, keys).fields);
     const std::multiset<std::string> got = ConditionsOf(fields);
     for (const Json& condition : vector["conditions"]) {
       EXPECT_EQ(got.count(Show(condition)), 1u) << condition;
@@ -105,7 +103,7 @@ TEST(PostPolicy, MeetsTheVectors) {
 
     std::string signature;
     const UtcTime time(request.signed_at);
-    AppendSignature(keys.Get(sha256, secret, time.date(), region, kS3Service),
+    AppendSignature(keys.SigningKey(secret, time.date(), region, kS3Service),
                     vector["expected_policy_b64"].get<std::string>(), &signature);
     EXPECT_EQ(signature, vector["expected_signature"]);
   }
@@ -114,15 +112,14 @@ TEST(PostPolicy, MeetsTheVectors) {
 // https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-post-example.html, and others' examples
 TEST(PostPolicy, IsSignedLikeThePublishedExamples) {
   const std::vector<Json> vectors = test::LoadVectors({test::kPublicPost});
-  Sha256 sha256;
-  SigningKeyCache keys;
+  SigV4Signer keys;
   for (const Json& vector : vectors) {
     SCOPED_TRACE(vector["name"]);
     const UtcTime time(test::ParseTime(vector["signed_at"]));
     std::string signature;
     AppendSignature(
-        keys.Get(sha256, vector["secret_key"].get<std::string>(), time.date(),
-                 vector["region"].get<std::string>(), vector["service"].get<std::string>()),
+        keys.SigningKey(vector["secret_key"].get<std::string>(), time.date(),
+                        vector["region"].get<std::string>(), vector["service"].get<std::string>()),
         vector["expected_policy_b64"].get<std::string>(), &signature);
     EXPECT_EQ(signature, vector["expected_signature"]);
   }

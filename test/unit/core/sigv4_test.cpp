@@ -18,7 +18,7 @@ std::string PathOf(const std::string& url) {
 TEST(SigV4, GivesEveryStageOfTheHeaderVectors) {
   const std::vector<Json> vectors = test::LoadVectors({test::kHeader, test::kPublicHeader});
   Sha256 sha256;
-  SigningKeyCache keys;
+  SigV4Signer keys;
   for (const Json& vector : vectors) {
     SCOPED_TRACE(vector["name"]);
     const std::string url = vector["url"], region = vector["region"], service = vector["service"];
@@ -40,7 +40,7 @@ TEST(SigV4, GivesEveryStageOfTheHeaderVectors) {
     AppendStringToSign(time, scope, sha256.Digest(request), &string_to_sign);
     EXPECT_EQ(string_to_sign, vector["expected_string_to_sign"]);
     AppendSignature(
-        keys.Get(sha256, vector["secret_key"].get<std::string>(), time.date(), region, service),
+        keys.SigningKey(vector["secret_key"].get<std::string>(), time.date(), region, service),
         string_to_sign, &signature);
     EXPECT_EQ(signature, vector["expected_signature"]);
     AppendAuthorization(vector["access_key"].get<std::string>(), scope, headers, signature,
@@ -63,9 +63,9 @@ TEST(DeriveSigningKey, GivesTheKeyOfAwsDocumentation) {
   EXPECT_EQ(derived.Sign("message"), published.Sign("message"));
 }
 
-TEST(SigningKeyCache, NeverServesAnotherScopeOrSecret) {
+TEST(SigV4Signer, NeverServesAnotherScopeOrSecret) {
   Sha256 sha256;
-  SigningKeyCache cache;
+  SigV4Signer cache;
   const std::string scopes[][4] = {
       {"secret", "20130524", "us-east-1", "s3"},  {"secret", "20130525", "us-east-1", "s3"},
       {"secreT", "20130525", "us-east-1", "s3"},  {"secreT", "20130525", "us-east-2", "s3"},
@@ -74,7 +74,7 @@ TEST(SigningKeyCache, NeverServesAnotherScopeOrSecret) {
   for (const auto& [secret, date, region, service] : scopes) {
     HmacSha256Key fresh = DeriveSigningKey(sha256, secret, date, region, service);
     for (int repeat = 0; repeat < 2; ++repeat) {
-      EXPECT_EQ(cache.Get(sha256, secret, date, region, service).Sign("x"), fresh.Sign("x"));
+      EXPECT_EQ(cache.SigningKey(secret, date, region, service).Sign("x"), fresh.Sign("x"));
     }
   }
 }

@@ -1,5 +1,5 @@
 // The functions behind the views s3_progress and s3_stats, and s3_stats_reset.
-#include "pg/activity.h"
+#include "pg/stats.h"
 #include "pg/result.h"
 
 extern "C" {
@@ -23,8 +23,9 @@ void PutRow(FunctionCallInfo fcinfo, const Progress& progress, bool may_see) {
   Row row;
   row.Integer(progress.pid);
   if (may_see) {
-    row.Text(OperationName(progress.operation));
-    row.TextOrNull({progress.key, progress.key_size});
+    row.Text(InfoOf(progress.operation).name);
+    const std::string_view key(progress.key, progress.key_size);
+    row.Add(key.empty() ? 0 : LossyTextDatum(key), key.empty());
     row.BigIntOrNull(progress.items_done);
     row.BigIntOrNull(progress.items_total);
     row.BigIntOrNull(progress.bytes_done);
@@ -39,7 +40,7 @@ void PutRow(FunctionCallInfo fcinfo, const Progress& progress, bool may_see) {
 void PutRow(FunctionCallInfo fcinfo, Operation operation, const Counters& counters) {
   constexpr double kMicrosecondsOfMillisecond = 1000;
   Row row;
-  row.Text(OperationName(operation));
+  row.Text(InfoOf(operation).name);
   row.BigInt(counters.calls);
   row.BigInt(counters.errors);
   row.BigInt(counters.requests);
@@ -47,7 +48,7 @@ void PutRow(FunctionCallInfo fcinfo, Operation operation, const Counters& counte
   row.BigInt(counters.bytes_sent);
   row.BigInt(counters.bytes_received);
   row.Double(static_cast<double>(counters.microseconds) / kMicrosecondsOfMillisecond);
-  row.BigInt(IsPresigning(operation) ? counters.calls : 0);
+  row.BigInt(InfoOf(operation).effect == Effect::kSigns ? counters.calls : 0);
   row.Put(fcinfo);
 }
 

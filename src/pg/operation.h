@@ -1,0 +1,127 @@
+// The SQL functions that sign or ask S3: what they are called, and what they do. Either side.
+#pragma once
+
+#include <cstddef>
+
+namespace neon_s3 {
+
+enum class Operation {
+  kPresignGet,
+  kPresignPut,
+  kPresignHead,
+  kPresignDelete,
+  kPresign,
+  kPresignExplain,
+  kPresignPost,
+  kPresignUploadPart,
+  kPresignUpload,
+  kPutObject,
+  kGetObject,
+  kPutLargeObject,
+  kGetLargeObject,
+  kHeadObject,
+  kObjectExists,
+  kCopyObject,
+  kDeleteObject,
+  kDeleteObjects,
+  kHeadObjects,
+  kListObjects,
+  kCreateMultipartUpload,
+  kCompleteMultipartUpload,
+  kAbortMultipartUpload,
+  kListParts,
+  kListMultipartUploads,
+  kCreateBucket,
+  kDeleteBucket,
+  kBucketExists,
+  kListBuckets,
+  kPutBucketCors,
+  kGetBucketCors,
+  kDeleteBucketCors,
+  kPutBucketPolicy,
+  kGetBucketPolicy,
+  kDeleteBucketPolicy,
+  kPutPublicAccessBlock,
+  kGetPublicAccessBlock,
+  kPutBucketLifecycle,
+  kGetBucketLifecycle,
+  kSetupBucket,
+  kDoctor,
+  kCount
+};
+
+enum class Effect {
+  kSigns,    // makes a URL, and asks nobody
+  kReads,    // asks S3
+  kChanges,  // changes something at S3 or in the database
+};
+
+struct OperationInfo {
+  Operation operation;
+  const char* name;  // the SQL function's
+  Effect effect;
+};
+
+constexpr OperationInfo kOperations[] = {
+    {Operation::kPresignGet, "s3_presign_get", Effect::kSigns},
+    {Operation::kPresignPut, "s3_presign_put", Effect::kSigns},
+    {Operation::kPresignHead, "s3_presign_head", Effect::kSigns},
+    {Operation::kPresignDelete, "s3_presign_delete", Effect::kSigns},
+    {Operation::kPresign, "s3_presign", Effect::kSigns},
+    {Operation::kPresignExplain, "s3_presign_explain", Effect::kSigns},
+    {Operation::kPresignPost, "s3_presign_post", Effect::kSigns},
+    {Operation::kPresignUploadPart, "s3_presign_upload_part", Effect::kSigns},
+    {Operation::kPresignUpload, "s3_presign_upload", Effect::kSigns},
+    {Operation::kPutObject, "s3_put_object", Effect::kChanges},
+    {Operation::kGetObject, "s3_get_object", Effect::kReads},
+    {Operation::kPutLargeObject, "s3_put_large_object", Effect::kChanges},
+    {Operation::kGetLargeObject, "s3_get_large_object", Effect::kChanges},
+    {Operation::kHeadObject, "s3_head_object", Effect::kReads},
+    {Operation::kObjectExists, "s3_object_exists", Effect::kReads},
+    {Operation::kCopyObject, "s3_copy_object", Effect::kChanges},
+    {Operation::kDeleteObject, "s3_delete_object", Effect::kChanges},
+    {Operation::kDeleteObjects, "s3_delete_objects", Effect::kChanges},
+    {Operation::kHeadObjects, "s3_head_objects", Effect::kReads},
+    {Operation::kListObjects, "s3_list_objects", Effect::kReads},
+    {Operation::kCreateMultipartUpload, "s3_create_multipart_upload", Effect::kChanges},
+    {Operation::kCompleteMultipartUpload, "s3_complete_multipart_upload", Effect::kChanges},
+    {Operation::kAbortMultipartUpload, "s3_abort_multipart_upload", Effect::kChanges},
+    {Operation::kListParts, "s3_list_parts", Effect::kReads},
+    {Operation::kListMultipartUploads, "s3_list_multipart_uploads", Effect::kReads},
+    {Operation::kCreateBucket, "s3_create_bucket", Effect::kChanges},
+    {Operation::kDeleteBucket, "s3_delete_bucket", Effect::kChanges},
+    {Operation::kBucketExists, "s3_bucket_exists", Effect::kReads},
+    {Operation::kListBuckets, "s3_list_buckets", Effect::kReads},
+    {Operation::kPutBucketCors, "s3_put_bucket_cors", Effect::kChanges},
+    {Operation::kGetBucketCors, "s3_get_bucket_cors", Effect::kReads},
+    {Operation::kDeleteBucketCors, "s3_delete_bucket_cors", Effect::kChanges},
+    {Operation::kPutBucketPolicy, "s3_put_bucket_policy", Effect::kChanges},
+    {Operation::kGetBucketPolicy, "s3_get_bucket_policy", Effect::kReads},
+    {Operation::kDeleteBucketPolicy, "s3_delete_bucket_policy", Effect::kChanges},
+    {Operation::kPutPublicAccessBlock, "s3_put_public_access_block", Effect::kChanges},
+    {Operation::kGetPublicAccessBlock, "s3_get_public_access_block", Effect::kReads},
+    {Operation::kPutBucketLifecycle, "s3_put_bucket_lifecycle", Effect::kChanges},
+    {Operation::kGetBucketLifecycle, "s3_get_bucket_lifecycle", Effect::kReads},
+    {Operation::kSetupBucket, "s3_setup_bucket", Effect::kChanges},
+    // Reads only as far as a read-only transaction is concerned: its probe is gone when it returns.
+    {Operation::kDoctor, "s3_doctor", Effect::kReads},
+};
+
+constexpr std::size_t kOperationCount = static_cast<std::size_t>(Operation::kCount);
+
+constexpr const OperationInfo& InfoOf(Operation operation) {
+  return kOperations[static_cast<std::size_t>(operation)];
+}
+
+namespace internal {
+constexpr bool OperationsAreInOrder() {
+  for (std::size_t i = 0; i < kOperationCount; ++i) {
+    if (kOperations[i].operation != static_cast<Operation>(i)) return false;
+  }
+  return true;
+}
+}  // namespace internal
+static_assert(sizeof kOperations / sizeof *kOperations == kOperationCount);
+static_assert(internal::OperationsAreInOrder(), "InfoOf() counts on it");
+
+}  // namespace neon_s3

@@ -1,0 +1,26 @@
+#include "pg/wait_event.h"
+
+#include "pg/pg.h"
+
+extern "C" {
+#include "utils/wait_event.h"
+}
+
+namespace neon_s3 {
+namespace {
+
+uint32 number = PG_WAIT_EXTENSION;
+
+}  // namespace
+
+void NameWaitEvent() {
+#if PG_VERSION_NUM >= 170000
+  if (number == PG_WAIT_EXTENSION) number = WaitEventExtensionNew("NeonS3");
+#endif
+}
+
+WaitEvent::WaitEvent() { pgstat_report_wait_start(number); }
+
+WaitEvent::~WaitEvent() { pgstat_report_wait_end(); }
+
+}  // namespace neon_s3
