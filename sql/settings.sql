@@ -43,13 +43,18 @@ RESET SESSION AUTHORIZATION;
 -- the ceiling is for roles without superuser
 SET neon_s3.bucket = 'examplebucket';
 SET neon_s3.max_expires_in = '2min';
-GRANT EXECUTE ON FUNCTION s3_presign_get TO regress_neon_s3_user;
+GRANT EXECUTE ON FUNCTION s3_presign_get, s3_presign_post TO regress_neon_s3_user;
 SELECT s3_presign_get('a', '3 min') LIKE '%X-Amz-Expires=180&%';
 SET ROLE regress_neon_s3_user;
 SELECT s3_presign_get('a') LIKE '%X-Amz-Expires=120&%';
 SELECT s3_presign_get('a', '2 min') LIKE '%X-Amz-Expires=120&%';
 SELECT s3_presign_get('a', '3 min');
 SELECT s3_presign_head('a');
+-- whatever signed_at says
+SELECT s3_presign_get('a', '1 min', signed_at => '2100-01-01 00:00:00Z');
+SELECT s3_presign_get('a', '1 min', signed_at => clock_timestamp() + '50 s') LIKE '%X-Amz-Expires=60&%';
+SELECT s3_presign_get('a', '2 min', signed_at => '2026-01-01 00:00:00Z') LIKE '%X-Amz-Date=20260101T000000Z&X-Amz-Expires=120&%';
+SELECT s3_presign_post('a', '1 min', signed_at => '2100-01-01 00:00:00Z');
 RESET ROLE;
 DROP OWNED BY regress_neon_s3_user;
 DROP ROLE regress_neon_s3_user;

@@ -19,8 +19,8 @@ void NameWaitEvent() {
 #endif
 }
 
-WaitEvent::WaitEvent() { pgstat_report_wait_start(number); }
+WaitEvent::WaitEvent() : outer_(*my_wait_event_info) { pgstat_report_wait_start(number); }
 
-WaitEvent::~WaitEvent() { pgstat_report_wait_end(); }
+WaitEvent::~WaitEvent() { pgstat_report_wait_start(outer_); }
 
 }  // namespace neon_s3

@@ -7,13 +7,16 @@ namespace neon_s3 {
 // Before, events of extensions have none of their own.
 void NameWaitEvent();
 
-// C++ side: a wait, from its construction to its end.
+// C++ side: a wait, from its construction to its end; it may be part of another one.
 class WaitEvent {
  public:
   WaitEvent();
   ~WaitEvent();
   WaitEvent(const WaitEvent&) = delete;
   WaitEvent& operator=(const WaitEvent&) = delete;
+
+ private:
+  const unsigned outer_;
 };
 
 }  // namespace neon_s3

@@ -131,4 +131,11 @@ subtest 'characters that Unicode does not have' => sub {
   }
 };
 
+subtest 'an encoding that has no conversion' => sub {
+  my $db = $server->new_database("neon_s3_t_$$ MULE", encoding => 'MULE_INTERNAL')->with(PGCLIENTENCODING => 'MULE_INTERNAL');
+  $db->do('CREATE EXTENSION neon_s3;');
+  is $db->value(@settings, "SELECT s3_public_url('plain ASCII');"), 'https://s3.example.com/my-bucket/plain%20ASCII', 'ASCII needs none';
+  refused(scalar $db->try(@settings, "SELECT s3_public_url(E'\\x81\\xe4');"), '22021', 'anything else is refused', message => qr/MULE_INTERNAL/);
+};
+
 done_testing;

@@ -98,6 +98,36 @@ subtest 'after an error' => sub {
   is $db->value("SELECT count(*) FROM s3_progress WHERE pid = $other->{pid};"), 0, 'nothing is left';
 };
 
+subtest 'keys that do not fit, and do not suit everybody' => sub {
+  for ([ "'x' || repeat('é', 600)", 'x' . 'é' x 511 ], [ "'日本.txt'", '日本.txt' ]) {
+    my ($prefix, $shown) = @$_;
+    $fault->plays('hang');
+    $session->start("SELECT count(*) FROM s3_list_objects($prefix || '', server => '');");
+    wait_until(sub { $fault->requests });
+    is progress()->{key}, $shown, 'cut at a character';
+    my $latin1 = $server->new_database("neon_s3_t_$$ latin1", encoding => 'LATIN1');
+    $latin1->do('CREATE EXTENSION neon_s3;');
+    is $latin1->value("SELECT key FROM s3_progress WHERE pid = $session->{pid};"), $shown =~ s/[日本]/?/gr, 'and seen from LATIN1';
+    $db->do("SELECT pg_cancel_backend($session->{pid});");
+    $session->result;
+  }
+};
+
+subtest 'the file behind the views' => sub {
+  my $directory = $db->value('SHOW data_directory;') . '/pg_stat_tmp';
+  my @files = grep { -f } glob "$directory/neon_s3.*";
+  is @files, 1, 'there is one' or diag explain \@files;
+  my ($inode, $size) = (stat $files[0])[ 1, 7 ];
+  my $earlier = "$directory/neon_s3.0.earlier";
+  open my $file, '>', $earlier or die "$earlier: $!";
+  print $file 'of another run of the server, or another build';
+  close $file;
+  is $session->run("SELECT count(*) FROM s3_stats;")->{state}, '00000', 'another build does not concern a session that has mapped its own';
+  my $new = $db->session(@settings);
+  is $new->run('SELECT count(*) FROM s3_stats;')->{state}, '00000', 'nor a new one';
+  is_deeply [ (stat $files[0])[ 1, 7 ] ], [ $inode, $size ], 'the file stays what it was';
+};
+
 # ---------------------------------------------------------------- s3_stats
 
 sub stats {
@@ -130,6 +160,15 @@ subtest 's3_stats' => sub {
   $session->run("SELECT count(s3_presign_get('k' || n)) FROM generate_series(1, 100) n;");
   like $db->value("SELECT string_agg(s::text, ' ') FROM s3_stats s WHERE s::text LIKE '%presign%' AND s::text LIKE '%100%';"), qr/\b100\b/, 'presigned URLs';
   refused(scalar $db->try('SET SESSION AUTHORIZATION ' . ident($stranger) . '; SELECT s3_stats_reset();'), '42501', 'not everybody may reset');
+};
+
+subtest 'many resets at once' => sub {
+  $fault->plays();
+  $session->run("SELECT count(s3_presign_get('k' || n)) FROM generate_series(1, 1000) n;");
+  my @others = map { $db->session } 1 .. 4;
+  $_->start("DO 'BEGIN FOR i IN 1 .. 200 LOOP PERFORM s3_stats_reset(); END LOOP; END';") for @others;
+  is $_->result->{state}, '00000', 'resets' for @others;
+  is $db->value("SELECT coalesce(min(least(calls, errors, requests, bytes_sent, presigned_urls)), 0) FROM s3_stats;"), 0, 'nothing is subtracted twice';
 };
 
 done_testing;
