@@ -420,6 +420,23 @@ AS 'MODULE_PATHNAME', 'neon_s3_head_objects' LANGUAGE C VOLATILE PARALLEL RESTRI
 COMMENT ON FUNCTION s3_head_objects(text[], text, text) IS
 'What S3 knows of many objects, asked several at once: one row for each key, in the order of keys. error: what went wrong for this key alone.';
 
+CREATE FUNCTION s3_put_objects(
+  keys text[], bodies bytea[], content_type text DEFAULT NULL, metadata jsonb DEFAULT NULL, overwrite boolean DEFAULT true,
+  bucket text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS TABLE (key text, etag text, version_id text, code text, message text)
+AS 'MODULE_PATHNAME', 'neon_s3_put_objects' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000 ROWS 1000;
+
+COMMENT ON FUNCTION s3_put_objects(text[], bytea[], text, jsonb, boolean, text, text) IS
+'Writes many objects, several at once: one row for each key, in the order of keys. bodies has one content for each key; content_type, metadata and overwrite are those of s3_put_object, for all of them. code and message: why this key was not written. A key may be there only once.';
+
+CREATE FUNCTION s3_get_objects(
+  keys text[], bucket text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS TABLE (key text, body bytea, code text, message text)
+AS 'MODULE_PATHNAME', 'neon_s3_get_objects' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000 ROWS 1000;
+
+COMMENT ON FUNCTION s3_get_objects(text[], text, text) IS
+'Reads many objects, several at once: one row for each key, in the order of keys. code and message: why this key was not read, such as NoSuchKey. Objects are limited to neon_s3.max_response_size each.';
+
 CREATE FUNCTION s3_list_objects(
   prefix text DEFAULT '', delimiter text DEFAULT NULL, start_after text DEFAULT NULL, max_keys bigint DEFAULT NULL, bucket text DEFAULT NULL, server text DEFAULT NULL)
 RETURNS TABLE (key text, size bigint, etag text, last_modified timestamptz, storage_class text, is_prefix boolean)
@@ -667,6 +684,8 @@ REVOKE EXECUTE ON FUNCTION
   s3_delete_object(text, text, text, text),
   s3_delete_objects(text[], text, text),
   s3_head_objects(text[], text, text),
+  s3_put_objects(text[], bytea[], text, jsonb, boolean, text, text),
+  s3_get_objects(text[], text, text),
   s3_list_objects(text, text, text, bigint, text, text),
   s3_create_multipart_upload(text, text, jsonb, text, text),
   s3_complete_multipart_upload(text, text, jsonb, text, text),

@@ -16,6 +16,8 @@ SELECT s3_put_object(NULL, 'x') IS NULL AS put, s3_put_object('k', NULL) IS NULL
 SELECT * FROM s3_head_objects(NULL);
 SELECT * FROM s3_head_objects('{}');
 SELECT * FROM s3_delete_objects('{}');
+SELECT * FROM s3_put_objects('{}', '{}');
+SELECT * FROM s3_get_objects('{}');
 SELECT * FROM s3_list_objects(max_keys => 0);
 
 -- Bad arguments.
@@ -31,6 +33,10 @@ SELECT s3_put_object('k', 'x', metadata => '{"a": "c\nd"}');
 SELECT s3_put_object('k', 'x', bucket => '1.2.3.4');
 SELECT s3_copy_object('a', 'b', source_bucket => 'x');
 SELECT * FROM s3_head_objects(ARRAY['a', NULL]);
+SELECT * FROM s3_put_objects('{a,b}', '{1}');
+SELECT * FROM s3_put_objects('{a,b,a}', '{1,2,3}');
+SELECT * FROM s3_put_objects('{a,b}', '{1,NULL}');
+SELECT * FROM s3_get_objects('{a,..}');
 SELECT * FROM s3_delete_objects(ARRAY['a', '..']);
 SELECT * FROM s3_list_objects(max_keys => -1);
 SELECT s3_complete_multipart_upload('k', 'id', '[]');

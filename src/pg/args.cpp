@@ -194,13 +194,13 @@ std::optional<Oid> ArgReader::ObjectId() {
   return DatumGetObjectId(fcinfo_->args[n].value);
 }
 
-TextArgs ArgReader::Texts(const char* name) {
+TextArgs ArgReader::Array(const char* name, Oid element) {
   const int n = Next();
   if (fcinfo_->args[n].isnull) return {true};
   Datum* values;
   bool* nulls;
   int count;
-  deconstruct_array(DatumGetArrayTypeP(fcinfo_->args[n].value), TEXTOID, -1, false, TYPALIGN_INT,
+  deconstruct_array(DatumGetArrayTypeP(fcinfo_->args[n].value), element, -1, false, TYPALIGN_INT,
                     &values, &nulls, &count);
   auto* texts = static_cast<std::string_view*>(
       MemoryContextAllocHuge(CurrentMemoryContext, (count + 1) * sizeof(std::string_view)));
@@ -209,11 +209,17 @@ TextArgs ArgReader::Texts(const char* name) {
       ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                       errmsg("%s must not contain nulls", name)));
     }
-    const text* value = DatumGetTextPP(values[i]);
-    texts[i] = ToUtf8(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+    const auto* value = DatumGetByteaPP(values[i]);
+    const char* bytes = VARDATA_ANY(value);
+    const std::size_t size = VARSIZE_ANY_EXHDR(value);
+    texts[i] = element == TEXTOID ? ToUtf8(bytes, size) : std::string_view(bytes, size);
   }
   return {false, texts, static_cast<std::size_t>(count)};
 }
+
+TextArgs ArgReader::Texts(const char* name) { return Array(name, TEXTOID); }
+
+TextArgs ArgReader::Bodies(const char* name) { return Array(name, BYTEAOID); }
 
 OptionalText ArgReader::JsonText() {
   Jsonb* json = Json();

@@ -78,6 +78,8 @@ class ArgReader {
   std::optional<Oid> ObjectId();
   // An array of texts; `name` is the argument's. 22023 where one of them is null.
   TextArgs Texts(const char* name);
+  // The same of byteas.
+  TextArgs Bodies(const char* name);
   // A JSON value as text. Nothing where it is null.
   OptionalText JsonText();
   // In the server's encoding, for the catalogs.
@@ -85,6 +87,7 @@ class ArgReader {
 
  private:
   int Next() { return next_++; }
+  TextArgs Array(const char* name, Oid element);
 
   FunctionCallInfo fcinfo_;
   int next_ = 0;

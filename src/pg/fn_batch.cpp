@@ -9,22 +9,12 @@
 #include "core/error.h"
 #include "core/object_key.h"
 #include "core/xml.h"
-#include "pg/in_order.h"
+#include "pg/batch.h"
 #include "pg/result.h"
 #include "pg/s3_call.h"
 
 namespace neon_s3 {
 namespace {
-
-// How far requests run ahead of the first one whose reply is missing.
-constexpr std::size_t kWindow = 256;
-
-// What concerns one key is told in its row; what concerns them all is raised.
-void RaiseIfCommon(const S3Error& error) {
-  const bool is_common = error.status() == 0 ? error.code() != ErrorCode::kConnectionLost
-                                             : error.code() == ErrorCode::kNoCredentials;
-  if (is_common || error.s3_code() == "NoSuchBucket") throw error;
-}
 
 // ---------------------------------------------------------------- s3_head_objects
 
@@ -97,8 +87,7 @@ std::vector<DeletedObject> DeletedOf(const S3Reply& reply, const TextArgs& keys,
     RaiseIfCommon(*reply.error);
     // Of many keys, DeleteObjects would have told those that fail.
     if (span.count > 1 || reply.error->status() / 100 != 4) throw *reply.error;
-    const std::string& code = reply.error->s3_code();
-    deleted[0] = {{}, code.empty() ? "Failed" : code, DescribeError(*reply.error)};
+    deleted[0] = {{}, CodeOf(*reply.error), DescribeError(*reply.error)};
     return deleted;
   }
   if (span.count == 1) return deleted;
@@ -130,11 +119,23 @@ struct DeleteBatch {
   InOrder<std::vector<DeletedObject>> replies;
 };
 
+}  // namespace
+
+void RaiseIfCommon(const S3Error& error) {
+  const bool is_of_one_reply =
+      error.code() == ErrorCode::kConnectionLost || error.code() == ErrorCode::kTooLarge;
+  const bool is_common =
+      error.status() == 0 ? !is_of_one_reply : error.code() == ErrorCode::kNoCredentials;
+  if (is_common || error.s3_code() == "NoSuchBucket") throw error;
+}
+
+std::string CodeOf(const S3Error& error) {
+  return error.s3_code().empty() ? "Failed" : error.s3_code();
+}
+
 void ShowKeys(const S3Call& call, std::size_t done, const TextArgs& keys) {
   call.ShowItems(static_cast<std::int64_t>(done), static_cast<std::int64_t>(keys.count));
 }
-
-}  // namespace
 
 NEON_S3_FUNCTION(neon_s3_head_objects);
 Datum neon_s3_head_objects(PG_FUNCTION_ARGS) {
@@ -156,7 +157,7 @@ Datum neon_s3_head_objects(PG_FUNCTION_ARGS) {
       const auto submit = [&](std::size_t id) {
         s3.Submit(id, HeadObject(call.bucket(), keys.texts[id]));
       };
-      heads.Advance(keys.count, kWindow, s3, submit, HeadOf);
+      heads.Advance(keys.count, kBatchWindow, s3, submit, HeadOf);
     });
     memory.Enter();
     PutRow(fcinfo, keys.texts[i], heads.Front());
@@ -192,7 +193,7 @@ Datum neon_s3_delete_objects(PG_FUNCTION_ARGS) {
       const auto outcome_of = [&](const S3Reply& reply) {
         return DeletedOf(reply, keys, batch.spans[reply.id]);
       };
-      batch.replies.Advance(batch.spans.size(), kWindow, s3, submit, outcome_of);
+      batch.replies.Advance(batch.spans.size(), kBatchWindow, s3, submit, outcome_of);
     });
     memory.Enter();
     const std::vector<DeletedObject>& deleted = batch.replies.Front();

@@ -289,7 +289,7 @@ Datum neon_s3_get_large_object(PG_FUNCTION_ARGS) {
         s3.Submit(id, GetPart(call.bucket(), *key, version, download, id));
       };
       const auto part_of = [&](S3Reply reply) { return PartOf(std::move(reply), download); };
-      download.parts.Advance(download.part_count, kPartsAtOnce, s3, submit, part_of);
+      download.parts.Advance(download.part_count, Window{kPartsAtOnce}, s3, submit, part_of);
     });
     WriteFully(fd, download.parts.Front().body);
     download.parts.Pop();

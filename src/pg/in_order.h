@@ -9,18 +9,27 @@
 
 namespace neon_s3 {
 
+// How far requests run ahead of the first one whose reply is missing.
+struct Window {
+  std::size_t most;
+  bool operator()(std::size_t ahead, std::size_t) const { return ahead < most; }
+};
+
 // Requests are numbered from 0. Copied only while nothing is under way.
 template <typename Outcome>
 class InOrder {
  public:
-  // `submit(id)` sends a request, `outcome_of(reply)` makes what is kept of its reply. Requests run
-  // at most `window` ahead of the first one whose reply is missing: that many outcomes are kept. On
+  // `submit(id)` sends a request, `outcome_of(reply)` makes what is kept of its reply.
+  // `may_submit(ahead, under_way)` says whether one may be sent that is so many ahead of the first
+  // whose outcome is missing, beside so many whose replies are missing; the first of all may be. On
   // return, which takes at least one request more than there were Pop()s, Front() is there.
-  template <typename Submit, typename OutcomeOf>
-  void Advance(std::size_t request_count, std::size_t window, S3Client& s3, const Submit& submit,
-               const OutcomeOf& outcome_of) {
+  template <typename MaySubmit, typename Submit, typename OutcomeOf>
+  void Advance(std::size_t request_count, const MaySubmit& may_submit, S3Client& s3,
+               const Submit& submit, const OutcomeOf& outcome_of) {
     while (early_.empty() || early_.begin()->first != next_) {
-      for (; submitted_ < request_count && submitted_ < next_ + window; ++submitted_) {
+      for (; submitted_ < request_count; ++submitted_) {
+        const std::size_t ahead = submitted_ - next_;
+        if (!may_submit(ahead, ahead - early_.size())) break;
         submit(submitted_);
       }
       S3Reply reply = s3.Next();

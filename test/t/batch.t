@@ -1,4 +1,4 @@
-# Many objects in one call: s3_head_objects and s3_delete_objects, of none, one and 2,500 keys.
+# Many objects in one call: s3_head_objects, s3_delete_objects, s3_put_objects and s3_get_objects, of none, one and 2,500 keys.
 use v5.32;
 use warnings;
 use utf8;
@@ -106,5 +106,97 @@ subtest 'what fails' => sub {
   ok $result->{state} eq '28000' || $result->{out} eq "0\x1f2", 'a wrong secret: nothing is found, and that is told' or diag explain $result;
   refused(scalar $db->try("@call SELECT * FROM s3_delete_objects('{other}');"), '28000', 'a wrong secret: s3_delete_objects');
 };
+
+# ---------------------------------------------------------------- with their content
+
+# The objects of the bucket as boto3 reads them: key => [ content, type, metadata ].
+sub objects { my (@keys) = @_; return boto3("keys = json.loads(" . json(json(\@keys)) . ")\n" . <<"PYTHON") }
+def read(key):
+    o = s3.get_object(Bucket='$bucket', Key=key)
+    return [key, [o['Body'].read().decode('latin1'), o['ContentType'], o['Metadata']]]
+print(json.dumps(dict(ThreadPoolExecutor(16).map(read, keys))))
+PYTHON
+
+subtest 's3_put_objects and s3_get_objects: none and one' => sub {
+  is value("SELECT count(*) FROM s3_put_objects('{}', '{}');"), 0, 's3_put_objects of no key';
+  is value("SELECT count(*) FROM s3_get_objects('{}');"), 0, 's3_get_objects of no key';
+  is value("SELECT count(*) FROM s3_put_objects(NULL, '{a}');"), 0, 's3_put_objects: NULL keys';
+  is value("SELECT count(*) FROM s3_put_objects('{a}', NULL);"), 0, '... NULL bodies';
+  is value('SELECT count(*) FROM s3_get_objects(NULL);'), 0, 's3_get_objects: NULL keys';
+  my ($row) = $db->rows(s3_settings($bucket), q{SELECT key, etag, num_nulls(version_id, code, message) FROM s3_put_objects('{with content}', ARRAY['\x00ff'::bytea], 'text/x-one', '{"who": "me", "was": "é"}');});
+  is_deeply $row, [ 'with content', md5_hex("\x00\xff"), 3 ], 's3_put_objects of one';
+  my $object = objects('with content')->{'with content'};
+  is_deeply [ @$object[ 0, 1 ], $object->[2]{who} ], [ "\x00\xff", 'text/x-one', 'me' ], '... its content, type and metadata';
+  ($row) = $db->rows(s3_settings($bucket), "SELECT key, body, num_nulls(code, message) FROM s3_get_objects('{with content}');");
+  is_deeply $row, [ 'with content', '\\x00ff', 2 ], 's3_get_objects of one';
+  ($row) = $db->rows(s3_settings($bucket), "SELECT key, body IS NULL, code, message FROM s3_get_objects('{missing}');");
+  is_deeply [ @$row[ 0 .. 2 ] ], [ 'missing', 't', 'NoSuchKey' ], '... that is missing';
+  like $row->[3], qr/object "missing" does not exist/, '... says the message';
+};
+
+subtest 's3_put_objects and s3_get_objects: 2,500 keys' => sub {
+  # In an order that is not that of the names; sizes from nothing to 16 KiB.
+  my $bodies = "(SELECT array_agg(convert_to(repeat(md5(n::text), CASE WHEN n % 100 = 0 THEN 512 ELSE n % 3 END), 'UTF8') ORDER BY n * 7919 % 2500) FROM generate_series(0, 2499) n)";
+  is_deeply [ $db->row(s3_settings($bucket), "SELECT count(*), count(etag), count(code), array_agg(key ORDER BY ordinality) = $many, array_agg(etag ORDER BY ordinality) = (SELECT array_agg(md5(b) ORDER BY o) FROM unnest($bodies) WITH ORDINALITY u(b, o)) FROM s3_put_objects($many, $bodies) WITH ORDINALITY;") ],
+    [ 2500, 2500, 0, 't', 't' ], 's3_put_objects: all of them, in the order of the input';
+  my $keys = "(SELECT array_agg(CASE WHEN o % 7 = 0 THEN 'missing ' || o ELSE key END ORDER BY o) FROM unnest($many) WITH ORDINALITY m(key, o))";
+  is_deeply [ $db->row(s3_settings($bucket), <<"SQL") ], [ 2500, 357, 't', 't', 't' ], 's3_get_objects: each found, or not, in the order of the input';
+SELECT count(*), count(code), bool_and((code = 'NoSuchKey') IS NOT DISTINCT FROM CASE WHEN g.ordinality % 7 = 0 THEN true END),
+       bool_and(CASE WHEN g.ordinality % 7 = 0 THEN body IS NULL ELSE body = b END), array_agg(g.key ORDER BY g.ordinality) = $keys
+  FROM s3_get_objects($keys) WITH ORDINALITY g JOIN unnest($bodies) WITH ORDINALITY u(b, o) ON o = g.ordinality;
+SQL
+  $db->do(s3_settings($bucket), "SELECT count(*) FROM s3_delete_objects($many);");
+};
+
+subtest 's3_put_objects and s3_get_objects: awkward keys, duplicates' => sub {
+  my @keys = awkward_keys();
+  my $all = array(@keys);
+  my $bodies = 'ARRAY[' . join(', ', map { "'object $_'" } 0 .. $#keys) . ']::bytea[]';
+  is value("SELECT count(etag) FROM s3_put_objects($all, $bodies);"), @keys, 'are written';
+  my $objects = objects(@keys);
+  is_deeply [ map { $objects->{$_}[0] } @keys ], [ map { "object $_" } 0 .. $#keys ], '... as boto3 reads them';
+  is value("SELECT array_agg(body ORDER BY ordinality) = $bodies AND array_agg(key ORDER BY ordinality) = $all FROM s3_get_objects($all) WITH ORDINALITY;"), 't', 'are read';
+  value("SELECT count(*) FROM s3_delete_objects($all);");
+  is_deeply [ $db->rows(s3_settings($bucket), "SELECT key, encode(body, 'escape') FROM s3_get_objects('{other,other,x,other}');") ],
+    [ [ 'other', 'stays' ], [ 'other', 'stays' ], [ 'x', '' ], [ 'other', 'stays' ] ], 's3_get_objects has a row for each';
+  refused(scalar $db->try(s3_settings($bucket), "SELECT * FROM s3_put_objects('{a,b,a}', '{1,2,3}');"), '22023', 's3_put_objects takes each once', message => qr/"a" more than once/);
+};
+
+subtest 's3_put_objects and s3_get_objects: what fails' => sub {
+  is_deeply [ map { $_->[0] . ' ' . $_->[1] } $db->rows(s3_settings($bucket), "SELECT key, coalesce(code, 'written') FROM s3_put_objects('{new,other,newer}', '{1,2,3}', overwrite => false);") ],
+    [ 'new written', 'other PreconditionFailed', 'newer written' ], 'overwrite => false: what is there is told in its row';
+  is objects('other')->{other}[0], 'stays', '... and stays';
+  value("SELECT count(*) FROM s3_put_objects('{big,small}', ARRAY[convert_to(repeat('x', 70000), 'UTF8'), 'x']); SELECT count(*) FROM s3_delete_objects('{new,newer}');");
+  is_deeply [ $db->rows(s3_settings($bucket, max_response_size => '64kB'), "SELECT key, length(body), code, message ~ 'larger' FROM s3_get_objects('{small,big,other}');") ],
+    [ [ 'small', 1, '', '' ], [ 'big', '', 'Failed', 't' ], [ 'other', 5, '', '' ] ], 'larger than neon_s3.max_response_size: in its row';
+  my @results = $db->try(s3_settings($bucket), "SELECT * FROM s3_put_objects('{a,b}', '{1}');", "SELECT * FROM s3_put_objects('{a,b}', '{1,NULL}');", "SELECT * FROM s3_put_objects('{a,NULL}', '{1,2}');",
+    "SELECT * FROM s3_put_objects('{a,b/../c}', '{1,2}');", "SELECT * FROM s3_put_objects('{a}', '{1}', metadata => '[]');", "SELECT * FROM s3_put_objects('{a}', '{1}', content_type => '');",
+    "SELECT * FROM s3_get_objects('{a,NULL}');", "SELECT * FROM s3_get_objects('{other,\"\"}');", "SELECT * FROM s3_get_objects('{other}', bucket => 'neon-s3-no-such-bucket');",
+    "SELECT * FROM s3_put_objects('{other}', '{1}', bucket => 'neon-s3-no-such-bucket');");
+  refused($_, '22023', $_->{sql}) for @results[ -10 .. -3 ];
+  refused($_, 'P0002', $_->{sql}) for @results[ -2, -1 ];
+  is_deeply [ sort @{ listed() } ], [ sort 'other', 'big', 'small', 'with content' ], 'nothing was written';
+  my @wrong = (s3_settings($bucket), "SET neon_s3.secret_access_key = 'wrong';");
+  refused($_, '28000', "a wrong secret: $_->{sql}") for ($db->try(@wrong, "SELECT * FROM s3_get_objects('{other}');", "SELECT * FROM s3_put_objects('{other}', '{1}');"))[ -2, -1 ];
+};
+
+subtest 's3_get_objects keeps what is under way, not all of it' => sub {
+  plan skip_all => 'no /proc' if !-d "/proc/$$/fd";
+  my $session = $db->session(s3_settings($bucket), "SET work_mem = '1MB';");
+  $session->run("SELECT count(*) FROM s3_put_objects((SELECT array_agg('large/' || n) FROM generate_series(1, 64) n), (SELECT array_agg(convert_to(repeat('0123456789abcdef', 65536), 'UTF8')) FROM generate_series(1, 64) n));");
+  my $fresh = $db->session(s3_settings($bucket), "SET work_mem = '1MB';", "SELECT count(*) FROM s3_get_objects('{large/1}');");
+  my $before = peak($fresh);
+  is $fresh->run("SELECT sum(length(body)) FROM s3_get_objects((SELECT array_agg('large/' || n) FROM generate_series(1, 64) n));")->{out}, 64 << 20, '64 objects of 1 MiB';
+  cmp_ok peak($fresh) - $before, '<', 48 << 10, '... in less than 48 MiB';
+  $fresh->run("SELECT count(*) FROM s3_delete_objects((SELECT array_agg('large/' || n) FROM generate_series(1, 64) n));");
+};
+
+# KiB that the session had at most.
+sub peak {
+  my ($session) = @_;
+  open my $status, '<', "/proc/$session->{pid}/status" or die "status: $!";
+  my %kib = map { /^(VmHWM|RssShmem):\s+(\d+) kB/ ? ($1 => $2) : () } <$status>;
+  return $kib{VmHWM} - $kib{RssShmem};
+}
 
 done_testing;

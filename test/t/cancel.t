@@ -23,6 +23,8 @@ my %statements = (
   put => "SELECT s3_put_object('k', $big);",
   list => 'SELECT count(*) FROM s3_list_objects();',
   heads => "SELECT count(*) FROM s3_head_objects((SELECT array_agg('k' || n) FROM generate_series(1, 200) n));",
+  gets => "SELECT count(*) FROM s3_get_objects((SELECT array_agg('k' || n) FROM generate_series(1, 200) n));",
+  puts => "SELECT count(*) FROM s3_put_objects((SELECT array_agg('k' || n) FROM generate_series(1, 200) n), (SELECT array_agg(sha256('k')) FROM generate_series(1, 200)));",
   deletes => "SELECT count(*) FROM s3_delete_objects((SELECT array_agg('k' || n) FROM generate_series(1, 2500) n));",
   get_large => "SELECT s3_get_large_object('size-3000000');",
   put_large => "SELECT s3_put_large_object('k', $lo);",
@@ -34,11 +36,11 @@ my %phases = (
   'connecting' => [ 'black_hole', 'ok', qw(get put heads) ],
   'the TLS handshake' => [ 'tls', 'ok', qw(get heads) ],
   'sending' => [ 'http', 'hang_unread', qw(put put_large) ],
-  'waiting' => [ 'http', 'hang', qw(get put list heads deletes get_large put_large copy) ],
+  'waiting' => [ 'http', 'hang', qw(get put list heads deletes gets puts get_large put_large copy) ],
   'the headers' => [ 'http', 'drip_head', qw(get) ],
-  'the body' => [ 'http', 'hang_body', qw(get list get_large) ],
+  'the body' => [ 'http', 'hang_body', qw(get list gets get_large) ],
   'a slow body' => [ 'http', 'drip', qw(get list) ],
-  'a pause before a retry' => [ 'http', 'retry_after:503:30', qw(get put heads list) ],
+  'a pause before a retry' => [ 'http', 'retry_after:503:30', qw(get put heads puts list) ],
 );
 sub endpoint { my ($port) = @_; return $port eq 'tls' ? "https://127.0.0.1:$fault->{ports}{mute}" : $fault->endpoint($port) }
 

@@ -23,6 +23,8 @@ my $large = "SELECT s3_get_large_object('size-3000000');";
 my $copy = "SELECT s3_copy_object('k', 'copy');";
 my $complete = "SELECT s3_complete_multipart_upload('k', 'upload', '[{\"part_number\": 1, \"etag\": \"x\"}]');";
 my $heads = "SELECT * FROM s3_head_objects('{a,b,c}');";
+my $gets = "SELECT * FROM s3_get_objects('{a,b,c}');";
+my $puts = "SELECT * FROM s3_put_objects('{a,b,c}', '{1,2,3}');";
 my $deletes = "SELECT * FROM s3_delete_objects('{a,b,c}');";
 my $put_large = "SELECT s3_put_object('k', convert_to(repeat('0123456789abcdef', 2000000), 'UTF8'));";
 
@@ -127,7 +129,10 @@ check(['status:503'], $get, '58000 08006', tries => [ 1, 3 ], within => 5);
 check(['status:429'], $get, '38000 58000', tries => 3, %patient, detail => qr/429/);
 check(['status:503'], $head, '58000', tries => 3, %patient, detail => qr/503/);
 check(['status:501'], $get, '0A000', tries => [ 1, 3 ], %patient, detail => qr/501/);
-check([ 'status:500', 'ok' ], $heads, '00000', tries => 6, %patient);
+check([ 'status:500', 'ok' ], $_, '00000', tries => 6, %patient) for $heads, $gets, $puts;
+# What concerns one key is told in its row; what concerns all is raised.
+check(['status:403:AccessDenied'], $_ =~ s/\*/count(code), min(code), max(code)/r, '00000', tries => 3, out => "3\x1fAccessDenied\x1fAccessDenied", %patient) for $gets, $puts;
+check([], $_, '08001', port => 'closed', set => { max_attempts => 1 }) for $gets, $puts;
 check([ 'error200:InternalError', 'ok' ], $copy, '00000', tries => 2, %patient);
 check(['error200:InternalError'], $copy, '58000', tries => 3, %patient, detail => qr/InternalError/);
 check(['error200:AccessDenied'], $copy, '38000', tries => 1, detail => qr/AccessDenied/);

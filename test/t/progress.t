@@ -49,12 +49,12 @@ for my $call (@calls) {
 }
 
 subtest 'batches' => sub {
-  for my $function (qw(s3_head_objects s3_get_object)) {
+  for my $function (qw(s3_head_objects s3_get_objects s3_get_object)) {
     $fault->plays('gate');
     $session->start($function eq 's3_get_object' ? "SELECT s3_get_object('slow');"
-      : "SELECT count(*) FROM s3_head_objects((SELECT array_agg(CASE n WHEN 40 THEN 'slow' ELSE 'k' || n END) FROM generate_series(1, 40) n));");
+      : "SELECT count(*) FROM $function((SELECT array_agg(CASE n WHEN 40 THEN 'slow' ELSE 'k' || n END) FROM generate_series(1, 40) n));");
     my $seen = wait_until(sub { my $p = progress(); $p && ($function eq 's3_get_object' || ($p->{items_done} // 0) >= 39) && $p });
-    is_deeply [ @$seen{qw(items_done items_total)} ], [ 39, 40 ], "$function: items" if $function eq 's3_head_objects';
+    is_deeply [ @$seen{qw(operation items_done items_total)} ], [ $function, 39, 40 ], "$function: items" if $function ne 's3_get_object';
     $fault->plays();
     is $session->result->{state}, '00000', '... ends';
   }
