@@ -118,6 +118,11 @@ constexpr Member kPublicAccessBlock[] = {
     {"RestrictPublicBuckets", "RestrictPublicBuckets", Kind::kFlag},
 };
 
+constexpr Member kVersioning[] = {
+    {"Status", "Status", Kind::kText},
+    {"MFADelete", "MfaDelete", Kind::kText},
+};
+
 struct Layout {
   BucketConfigNames names;
   const char* root;       // null: the document is JSON
@@ -155,6 +160,12 @@ constexpr Layout kLayouts[] = {
      "BlockPublicAccessBlockConfiguration",
      nullptr,
      kPublicAccessBlock},
+    {{BucketConfig::kVersioning, "versioning", "PutBucketVersioning", "GetBucketVersioning", "",
+      kXmlType, "", "versioning"},
+     "VersioningConfiguration",
+     "VersioningConfiguration",
+     nullptr,
+     kVersioning},
 };
 
 const Layout& LayoutOf(BucketConfig config) {
@@ -316,7 +327,8 @@ const BucketConfigNames& NamesOf(BucketConfig config) { return LayoutOf(config).
 
 std::string_view MissingConfig(std::string_view s3_code) {
   for (const Layout& layout : kLayouts) {
-    if (layout.names.missing_code == s3_code) return layout.names.noun;
+    const std::string_view code = layout.names.missing_code;
+    if (!code.empty() && code == s3_code) return layout.names.noun;
   }
   return {};
 }

@@ -1,5 +1,5 @@
-// The configurations of a bucket: CORS rules, policy, lifecycle rules, public access block. People
-// write them in AWS's JSON; S3 wants a document: XML, or JSON for the policy.
+// The configurations of a bucket: CORS rules, policy, lifecycle rules, public access block,
+// versioning. People write them in AWS's JSON; S3 wants a document: XML, or JSON for the policy.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketCors.html
 #pragma once
 
@@ -8,15 +8,15 @@
 
 namespace neon_s3 {
 
-enum class BucketConfig { kCors, kPolicy, kLifecycle, kPublicAccessBlock };
+enum class BucketConfig { kCors, kPolicy, kLifecycle, kPublicAccessBlock, kVersioning };
 
 // What S3 and we call a configuration.
 struct BucketConfigNames {
   BucketConfig config;
   std::string_view subresource;       // in the query of a request
-  std::string_view put, get, remove;  // AWS's operations
+  std::string_view put, get, remove;  // AWS's operations; empty where there is none
   std::string_view content_type;      // of the document
-  std::string_view missing_code;      // S3's error code where none is set
+  std::string_view missing_code;      // S3's error code where none is set; empty: it has none
   std::string_view noun;              // in messages: "bucket \"b\" has no " + noun
 };
 const BucketConfigNames& NamesOf(BucketConfig config);

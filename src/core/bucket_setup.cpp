@@ -39,6 +39,14 @@ std::string PublicReadPolicy(std::string_view partition, std::string_view bucket
   return Json{{"Version", "2012-10-17"}, {"Statement", Json::array({statement})}}.dump();
 }
 
+std::string Versioning(bool enabled) {
+  return Json{{"Status", enabled ? "Enabled" : "Suspended"}}.dump();
+}
+
+std::string VersioningStatus(std::string_view json) {
+  return ParseJson(json).value("Status", std::string());
+}
+
 std::optional<std::string> WithAbortRule(std::string_view lifecycle_document) {
   if (lifecycle_document.empty()) return AbortRule(false);
   const XmlReply present(lifecycle_document, {"LifecycleConfiguration"});

@@ -17,6 +17,10 @@ constexpr std::string_view kRegionHint =
 constexpr std::string_view kDeniedHint =
     "Check the policy of the credentials, the bucket's policy and its public access block. Without "
     "s3:ListBucket, S3 denies objects that do not exist, too.";
+constexpr std::string_view kVersionDeniedHint =
+    "Object lock keeps a version until its retention or legal hold ends; else check that the "
+    "policy "
+    "of the credentials allows s3:DeleteObjectVersion.";
 constexpr std::string_view kKeyHint = "Check the access key id and the endpoint it belongs to.";
 constexpr std::string_view kTokenHint = "Renew the credentials; session_token belongs to them.";
 constexpr std::string_view kBusyHint = "Try again later.";
@@ -73,7 +77,9 @@ constexpr Cause kCauses[] = {
     {"BucketAlreadyExists", ErrorCode::kRefused,
      "The bucket belongs to somebody else: names are shared by all. Choose another one."},
     {"BucketNotEmpty", ErrorCode::kRefused,
-     "Delete its objects first, with their versions and unfinished uploads."},
+     "Delete its objects first, with their versions (s3_list_object_versions) and unfinished "
+     "uploads "
+     "(s3_list_multipart_uploads)."},
     {"TooManyBuckets", ErrorCode::kRefused, "Delete a bucket, or raise the account's limit."},
     {"EntityTooLarge", ErrorCode::kRefused, kSizeHint},
     {"EntityTooSmall", ErrorCode::kRefused, kSizeHint},
@@ -159,6 +165,7 @@ CopySource CopySourceOf(const S3Request& request) {
   std::string_view source = HeaderOf(request, "x-amz-copy-source");
   if (source.empty()) return {request.bucket, request.key.value_or("")};
   source.remove_prefix(1);
+  source = source.substr(0, source.find('?'));  // a version
   const std::size_t slash = source.find('/');
   return {std::string(source.substr(0, slash)),
           UriDecoded(source.substr(slash + 1), /*plus_is_space=*/false).value_or("")};
@@ -242,6 +249,8 @@ Judgement Judge(const S3Request& request, int status, std::string_view s3_code) 
   const ErrorCode code = CodeOf(status, s3_code, is_head, cause);
   std::string_view hint;
   if (cause != nullptr) hint = cause->hint;
+  const bool deletes_version = request.method == "DELETE" && request.query.Contains("versionId");
+  if (hint == kDeniedHint && deletes_version) hint = kVersionDeniedHint;
   if (s3_code.empty()) hint = HintForStatus(status, is_head);
   return {code, MessageFor(code, request, s3_code), std::string(hint)};
 }

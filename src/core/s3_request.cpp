@@ -189,11 +189,16 @@ S3Request PutObject(std::string_view bucket, std::string_view key, std::string_v
 }
 
 S3Request CopyObject(std::string_view source_bucket, std::string_view source_key,
-                     std::string_view bucket, std::string_view key) {
+                     std::string_view bucket, std::string_view key,
+                     std::string_view source_version_id) {
   S3Request request = NewRequest("CopyObject", "PUT", bucket, key);
   std::string source = "/";
   source.append(source_bucket).append("/");
   AppendUriEncodedPath(source_key, &source);
+  if (!source_version_id.empty()) {
+    source.append("?versionId=");
+    AppendUriEncoded(source_version_id, &source);
+  }
   AddHeader("x-amz-copy-source", source, &request);
   return request;
 }
@@ -234,6 +239,17 @@ S3Request ListObjects(std::string_view bucket, const ListOptions& options) {
   if (options.continuation_token.empty()) {
     AddIfAny("start-after", options.start_after.value_or(std::string_view()), &query);
   }
+  return request;
+}
+
+S3Request ListObjectVersions(std::string_view bucket, const VersionOptions& options) {
+  S3Request request = SubresourceRequest("ListObjectVersions", "GET", bucket, "versions");
+  QueryParameters& query = request.query;
+  query.Add("encoding-type", "url");
+  query.Add("max-keys", std::to_string(options.max_keys));
+  AddIfAny("prefix", options.prefix, &query);
+  AddIfAny("key-marker", options.key_marker, &query);
+  AddIfAny("version-id-marker", options.version_id_marker, &query);
   return request;
 }
 

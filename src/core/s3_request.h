@@ -67,7 +67,8 @@ S3Request PutObject(std::string_view bucket, std::string_view key, std::string_v
                     const ObjectAttributes& attributes, bool overwrite);
 
 S3Request CopyObject(std::string_view source_bucket, std::string_view source_key,
-                     std::string_view bucket, std::string_view key);
+                     std::string_view bucket, std::string_view key,
+                     std::string_view source_version_id = {});
 
 S3Request DeleteObject(std::string_view bucket, std::string_view key,
                        std::string_view version_id = {});
@@ -84,6 +85,14 @@ struct ListOptions {
 };
 // ListObjectsV2, with keys URL-encoded in the reply.
 S3Request ListObjects(std::string_view bucket, const ListOptions& options);
+
+struct VersionOptions {
+  std::string_view prefix;
+  std::string_view key_marker, version_id_marker;  // where the last page ended
+  int max_keys = 1000;
+};
+// With keys URL-encoded in the reply.
+S3Request ListObjectVersions(std::string_view bucket, const VersionOptions& options);
 
 S3Request CreateMultipartUpload(std::string_view bucket, std::string_view key,
                                 const ObjectAttributes& attributes);

@@ -140,6 +140,36 @@ ListedObject ReadObject(const pugi::xml_node& element, const ListingTexts& texts
   return object;
 }
 
+ListedVersion ReadVersion(const pugi::xml_node& element, bool is_delete_marker,
+                          const ListingTexts& texts) {
+  ListedVersion version;
+  version.key = texts.Get(element, "Key");
+  version.version_id = XmlText(element, "VersionId");
+  if (version.key.empty() || version.version_id.empty()) {
+    RaiseMalformedReply("It has a version without a Key or VersionId.");
+  }
+  version.is_latest = XmlFlag(element.child("IsLatest"), "IsLatest");
+  version.is_delete_marker = is_delete_marker;
+  version.last_modified = XmlTime(element, "LastModified");
+  if (is_delete_marker) return version;
+  version.size = XmlSize(element);
+  version.etag = XmlETag(element);
+  version.storage_class = XmlText(element, "StorageClass");
+  return version;
+}
+
+// The page ends with that version; without it, with the last one. The key is the one listed there:
+// Amazon encodes NextKeyMarker as it does keys, Ceph doesn't.
+void SetMarkers(const std::string& version_id, VersionPage* page) {
+  if (page->versions.empty()) RaiseMalformedReply("It has more pages, but no versions.");
+  auto last =
+      std::find_if(page->versions.rbegin(), page->versions.rend(),
+                   [&](const ListedVersion& version) { return version.version_id == version_id; });
+  if (last == page->versions.rend()) last = page->versions.rbegin();
+  page->next_key_marker = last->key;
+  page->next_version_id_marker = last->version_id;
+}
+
 }  // namespace
 
 ObjectInfo ParseObjectInfo(const HttpResponse& response) {
@@ -198,6 +228,20 @@ ObjectPage ParseObjectPage(std::string_view body) {
   if (!IsTruncated(reply.root())) return page;
   page.continuation_token = XmlText(reply.root(), "NextContinuationToken");
   if (page.continuation_token.empty()) RaiseMalformedReply("It has no NextContinuationToken.");
+  return page;
+}
+
+VersionPage ParseVersionPage(std::string_view body) {
+  const XmlReply reply(body, {"ListVersionsResult"});
+  const ListingTexts texts(reply.root());
+  VersionPage page;
+  for (const pugi::xml_node& element : reply.root().children()) {
+    const std::string_view name = element.name();
+    if (name == "Version" || name == "DeleteMarker") {
+      page.versions.push_back(ReadVersion(element, name == "DeleteMarker", texts));
+    }
+  }
+  if (IsTruncated(reply.root())) SetMarkers(XmlText(reply.root(), "NextVersionIdMarker"), &page);
   return page;
 }
 

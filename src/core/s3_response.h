@@ -55,6 +55,20 @@ struct ObjectPage {
 };
 ObjectPage ParseObjectPage(std::string_view body);
 
+struct ListedVersion {
+  std::string key, version_id;
+  bool is_latest = false;
+  bool is_delete_marker = false;  // then size, ETag and storage class say nothing
+  std::int64_t size = 0;
+  std::string etag, storage_class;
+  std::optional<UnixMicroseconds> last_modified;
+};
+struct VersionPage {
+  std::vector<ListedVersion> versions;                  // by key, the newest first
+  std::string next_key_marker, next_version_id_marker;  // both empty: this is the last page
+};
+VersionPage ParseVersionPage(std::string_view body);
+
 std::string ParseUploadId(std::string_view body);
 
 struct ListedPart {

@@ -27,6 +27,23 @@ TEST(BucketSetup, WritesTheGuidesPolicy) {
                  "Action": "s3:GetObject", "Resource": "arn:aws-cn:s3:::my-bucket/*"}]})"));
 }
 
+TEST(BucketSetup, KnowsVersioning) {
+  const auto document = [](bool enabled) {
+    return BucketConfigDocument(BucketConfig::kVersioning, Versioning(enabled));
+  };
+  EXPECT_EQ(document(true), std::string("<VersioningConfiguration") + kXmlns +
+                                "><Status>Enabled</Status></VersioningConfiguration>");
+  const auto status = [](const std::string& xml) {
+    return VersioningStatus(BucketConfigJson(BucketConfig::kVersioning, xml));
+  };
+  EXPECT_EQ(status(document(true)), "Enabled");
+  EXPECT_EQ(status(document(false)), "Suspended");
+  EXPECT_EQ(status("<VersioningConfiguration/>"), "");
+  EXPECT_EQ(status("<VersioningConfiguration><MfaDelete>Disabled</MfaDelete>"
+                   "</VersioningConfiguration>"),
+            "");
+}
+
 TEST(BucketSetup, AbortsUploadsThatAreNotCompleted) {
   const std::string added =
       "<Rule><ID>abort-incomplete-uploads</ID><Filter><Prefix></Prefix></Filter>"

@@ -88,6 +88,8 @@ TEST(S3Error, TellsWhatHappenedAndWhatToDo) {
                   put = PutObject("files", "a.txt", "", {}, true);
   const S3Request list = ListObjects("files", {}), buckets = ListBuckets();
   const S3Request copy = CopyObject("from", "d/\xc3\xa4", "files", "a.txt");
+  const S3Request erase = DeleteObject("files", "a.txt", "v"), drop = DeleteBucket("files"),
+                  restore = CopyObject("files", "a", "files", "a", "v");
   const S3Request part = UploadPart("files", "a.txt", "u", 1, ""),
                   cors = GetBucketConfig("files", BucketConfig::kCors);
   const struct {
@@ -127,6 +129,11 @@ TEST(S3Error, TellsWhatHappenedAndWhatToDo) {
       {list, 404, "", ErrorCode::kNotFound, "bucket \"files\" does not exist", ""},
       {copy, 404, "NoSuchKey", ErrorCode::kNotFound,
        "object \"d/\xc3\xa4\" does not exist in bucket \"from\"", ""},
+      {restore, 404, "NoSuchVersion", ErrorCode::kNotFound,
+       "object \"a\" in bucket \"files\" has no such version", ""},
+      {erase, 403, "AccessDenied", ErrorCode::kRefused, "S3 refused DeleteObject", "Object lock"},
+      {drop, 409, "BucketNotEmpty", ErrorCode::kRefused, "S3 refused DeleteBucket",
+       "s3_list_object_versions"},
       {copy, 404, "NoSuchBucket", ErrorCode::kNotFound,
        "bucket \"files\" or bucket \"from\" does not exist", ""},
       {part, 404, "NoSuchUpload", ErrorCode::kNotFound,

@@ -98,6 +98,16 @@ TEST(S3Request, OfBucketsIsAsAmazonHasIt) {
           "><LocationConstraint>eu-central-1</LocationConstraint></CreateBucketConfiguration>");
 }
 
+TEST(S3Request, OfVersionsIsAsAmazonHasIt) {
+  EXPECT_EQ(Line(ListObjectVersions("files", {})),
+            "GET /files?encoding-type=url&max-keys=1000&versions=");
+  EXPECT_EQ(Line(ListObjectVersions("files", {"p/", "p/a", "v", 7})),
+            "GET /files?encoding-type=url&key-marker=p%2Fa&max-keys=7&prefix=p%2F"
+            "&version-id-marker=v&versions=");
+  EXPECT_EQ(HeaderOf(CopyObject("files", "a b?", "files", "c", "v+1"), "x-amz-copy-source"),
+            "/files/a%20b%3F?versionId=v%2B1");
+}
+
 TEST(S3Request, OfPreflightsIsAsBrowsersHaveIt) {
   EXPECT_EQ(Line(PreflightObject("files", "a", "https://app.example.com", "PUT")),
             "OPTIONS /files/a origin: https://app.example.com access-control-request-method: PUT"

@@ -213,6 +213,61 @@ TEST(ObjectPage, SurvivesDamage) {
   }
 }
 
+std::string VersionsOf(const std::string& inner) {
+  return "<ListVersionsResult><EncodingType>url</EncodingType>" + inner + "</ListVersionsResult>";
+}
+
+TEST(VersionPage, IsReadInItsOrder) {
+  const VersionPage page = ParseVersionPage(
+      VersionsOf("<IsTruncated>false</IsTruncated>"
+                 "<DeleteMarker><Key>a%20b</Key><VersionId>m1</VersionId><IsLatest>true</IsLatest>"
+                 "<LastModified>2026-01-31T12:00:00.250Z</LastModified></DeleteMarker>"
+                 "<Version><Key>a%20b</Key><VersionId>null</VersionId><IsLatest>false</IsLatest>"
+                 "<LastModified>2026-01-01T12:00:00.000Z</LastModified><ETag>&quot;e&quot;</"
+                 "ETag><Size>7</Size>"
+                 "<StorageClass>STANDARD</StorageClass></Version>"));
+  EXPECT_EQ(page.next_key_marker, "");
+  ASSERT_EQ(page.versions.size(), 2U);
+  EXPECT_EQ(page.versions[0].key, "a b");
+  EXPECT_EQ(page.versions[0].version_id, "m1");
+  EXPECT_TRUE(page.versions[0].is_latest);
+  EXPECT_TRUE(page.versions[0].is_delete_marker);
+  EXPECT_EQ(page.versions[0].last_modified, kNoon + 250000);
+  EXPECT_EQ(page.versions[1].version_id, "null");
+  EXPECT_FALSE(page.versions[1].is_latest);
+  EXPECT_FALSE(page.versions[1].is_delete_marker);
+  EXPECT_EQ(page.versions[1].size, 7);
+  EXPECT_EQ(page.versions[1].etag, "e");
+  EXPECT_EQ(page.versions[1].storage_class, "STANDARD");
+}
+
+TEST(VersionPage, EndsWithAVersion) {
+  const std::string versions =
+      "<IsTruncated>true</IsTruncated>"
+      "<Version><Key>a%2520</Key><VersionId>1</VersionId><Size>1</Size></Version>"
+      "<DeleteMarker><Key>b</Key><VersionId>2</VersionId></DeleteMarker>"
+      "<Version><Key>c</Key><VersionId>3</VersionId><Size>1</Size></Version>";
+  const VersionPage last = ParseVersionPage(VersionsOf(versions));
+  EXPECT_EQ(last.next_key_marker, "c");
+  EXPECT_EQ(last.next_version_id_marker, "3");
+  // As Ceph writes it: NextKeyMarker is not encoded.
+  const VersionPage named =
+      ParseVersionPage(VersionsOf(versions + "<NextKeyMarker>a%20</NextKeyMarker>"
+                                             "<NextVersionIdMarker>1</NextVersionIdMarker>"));
+  EXPECT_EQ(named.next_key_marker, "a%20");
+  EXPECT_EQ(named.next_version_id_marker, "1");
+}
+
+TEST(VersionPage, RefusesWhatIsNone) {
+  for (const std::string& body :
+       {std::string("<ListBucketResult/>"), VersionsOf("<IsTruncated>true</IsTruncated>"),
+        VersionsOf("<Version><Key>a</Key><Size>1</Size></Version>"),
+        VersionsOf("<Version><VersionId>1</VersionId><Size>1</Size></Version>"),
+        VersionsOf("<Version><Key>a</Key><VersionId>1</VersionId></Version>")}) {
+    EXPECT_ERROR(ErrorCode::kMalformedReply, ParseVersionPage(body)) << body;
+  }
+}
+
 TEST(UploadId, IsThere) {
   EXPECT_EQ(ParseUploadId("<InitiateMultipartUploadResult><UploadId>2~a/b</UploadId></"
                           "InitiateMultipartUploadResult>"),
