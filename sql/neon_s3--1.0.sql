@@ -601,6 +601,30 @@ AS 'MODULE_PATHNAME', 'neon_s3_get_bucket_lifecycle' LANGUAGE C VOLATILE PARALLE
 COMMENT ON FUNCTION s3_get_bucket_lifecycle(text, text) IS
 'The lifecycle rules, as s3_put_bucket_lifecycle takes them; NULL where there are none.';
 
+CREATE FUNCTION s3_delete_bucket_lifecycle(
+  bucket text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME', 'neon_s3_delete_bucket_lifecycle' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
+
+COMMENT ON FUNCTION s3_delete_bucket_lifecycle(text, text) IS
+'Removes the bucket''s lifecycle rules.';
+
+CREATE FUNCTION s3_put_bucket_versioning(
+  enabled boolean, bucket text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME', 'neon_s3_put_bucket_versioning' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
+
+COMMENT ON FUNCTION s3_put_bucket_versioning(boolean, text, text) IS
+'Keeps old versions of the bucket''s objects from now on, or stops to. The versions there are stay.';
+
+CREATE FUNCTION s3_get_bucket_versioning(
+  bucket text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS text
+AS 'MODULE_PATHNAME', 'neon_s3_get_bucket_versioning' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000;
+
+COMMENT ON FUNCTION s3_get_bucket_versioning(text, text) IS
+'Enabled or Suspended; NULL where versioning was never enabled.';
+
 CREATE FUNCTION s3_setup_bucket(
   bucket text, allowed_origins text[] DEFAULT NULL, public_read boolean DEFAULT false, server text DEFAULT NULL)
 RETURNS TABLE (step text, done boolean, detail text)
@@ -616,6 +640,42 @@ AS 'MODULE_PATHNAME', 'neon_s3_doctor' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 
 
 COMMENT ON FUNCTION s3_doctor(text, text) IS
 'Tries the set-up out: settings, credentials, connection, clock, region, bucket, writing, reading and deleting a probe object, CORS. ok is NULL for what was not tried or is not known. Writes nothing in a read-only transaction. Never an error for what it finds.';
+
+-- ---------------------------------------------------------------- versions
+
+CREATE FUNCTION s3_list_object_versions(
+  prefix text DEFAULT '', max_keys bigint DEFAULT NULL, bucket text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS TABLE (key text, version_id text, is_latest boolean, is_delete_marker boolean, size bigint, etag text, last_modified timestamptz, storage_class text)
+AS 'MODULE_PATHNAME', 'neon_s3_list_object_versions' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000 ROWS 1000;
+
+COMMENT ON FUNCTION s3_list_object_versions(text, bigint, text, text) IS
+'All versions of the objects whose keys start with prefix, and their delete markers: by key, the newest first, max_keys rows at most. version_id is null (a text) for versions from before versioning. A marker has no size.';
+
+CREATE FUNCTION s3_delete_object_versions(
+  keys text[], version_ids text[], bucket text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS TABLE (key text, version_id text, deleted boolean, code text, message text)
+AS 'MODULE_PATHNAME', 'neon_s3_delete_object_versions' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000 ROWS 1000;
+
+COMMENT ON FUNCTION s3_delete_object_versions(text[], text[], text, text) IS
+'Deletes versions and delete markers for good, 16 requests at once; version_ids[i] is one of keys[i]. One row for each, in their order, with S3''s Code and message for one that it did not delete. There need not be one. They are gone whatever becomes of the transaction.';
+
+CREATE FUNCTION s3_restore_version(
+  key text, version_id text, bucket text DEFAULT NULL, server text DEFAULT NULL,
+  OUT etag text, OUT version_id text)
+RETURNS record
+AS 'MODULE_PATHNAME', 'neon_s3_restore_version' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
+
+COMMENT ON FUNCTION s3_restore_version(text, text, text, text) IS
+'Makes an old version of an object, of up to 5 GiB, the current one again: a copy of it becomes the newest version, with its metadata. P0002 where there is no such version. NULL for a NULL key or version_id.';
+
+CREATE FUNCTION s3_move_object(
+  source_key text, key text, bucket text DEFAULT NULL, server text DEFAULT NULL,
+  OUT etag text, OUT version_id text)
+RETURNS record
+AS 'MODULE_PATHNAME', 'neon_s3_move_object' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
+
+COMMENT ON FUNCTION s3_move_object(text, text, text, text) IS
+'Gives an object, of up to 5 GiB, another key: copies it with its metadata, then deletes source_key. Where the deletion fails, both are there. P0002 where there is no such object. NULL for a NULL key.';
 
 -- ---------------------------------------------------------------- activity
 
@@ -706,6 +766,13 @@ REVOKE EXECUTE ON FUNCTION
   s3_get_public_access_block(text, text),
   s3_put_bucket_lifecycle(jsonb, text, text),
   s3_get_bucket_lifecycle(text, text),
+  s3_delete_bucket_lifecycle(text, text),
+  s3_put_bucket_versioning(boolean, text, text),
+  s3_get_bucket_versioning(text, text),
+  s3_list_object_versions(text, bigint, text, text),
+  s3_delete_object_versions(text[], text[], text, text),
+  s3_restore_version(text, text, text, text),
+  s3_move_object(text, text, text, text),
   s3_setup_bucket(text, text[], boolean, text),
   s3_doctor(text, text),
   s3_stats_reset(),

@@ -401,6 +401,13 @@ def objects_only(c, request):
 
 
 @fault
+def versions_again(c, request):
+    """The first page of versions, whatever is asked."""
+    inner = '<IsTruncated>true</IsTruncated><Version><Key>k</Key><VersionId>v</VersionId><Size>1</Size></Version>'
+    c.send(*Answers(request).xml('ListVersionsResult', inner) if 'versions' in request.query else Answers(request).answer(), method=request.method)
+
+
+@fault
 def cors(c, request, *origin):
     """The bucket has one CORS rule, for PUT: with that AllowedOrigin, or none. Preflights are answered, but allow no headers."""
     if request.method == 'OPTIONS': return c.send(200, {'Access-Control-Allow-Origin': request.headers['origin']}, b'')

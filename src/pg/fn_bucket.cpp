@@ -1,5 +1,6 @@
 // s3_create_bucket, s3_delete_bucket, s3_bucket_exists; what is configured for a bucket: CORS,
-// policy, public access block, lifecycle; and s3_setup_bucket, which does the guide's steps.
+// policy, public access block, lifecycle, versioning; and s3_setup_bucket, which does the guide's
+// steps.
 #include "pg/fn_bucket.h"
 
 #include <utility>
@@ -64,9 +65,8 @@ bool BucketExists(std::string_view bucket, S3Client& s3) {
   }
 }
 
-S3Request CreateBucketAt(const Target& target, std::string_view bucket) {
-  const bool is_aws = target.endpoint.empty();
-  return CreateBucket(bucket, target.region, is_aws);
+S3Request CreateBucketAt(const S3Service& service, std::string_view bucket) {
+  return CreateBucket(bucket, service.region, service.endpoint.is_aws());
 }
 
 struct Step {
@@ -79,7 +79,7 @@ struct Step {
 class Setup {
  public:
   Setup(const S3Call& call, S3Client& s3)
-      : target_(call.target()), bucket_(call.bucket()), s3_(s3) {}
+      : service_(MakeService(call.target())), bucket_(call.bucket()), s3_(s3) {}
 
   std::vector<Step> Take(const TextArgs& origins, bool public_read) {
     const bool exists = Try("bucket", [&] { return Create(); });
@@ -91,7 +91,7 @@ class Setup {
     }
     Try("public_access_block", [&] {
       // To Ceph (16 at least) every upload is one with a public ACL.
-      const bool block_acls = !public_read && target_.endpoint.empty();
+      const bool block_acls = !public_read && service_.endpoint.is_aws();
       return Put({BucketConfig::kPublicAccessBlock, PublicAccessBlock(!public_read, block_acls)});
     });
     Try("lifecycle", [&] { return AddAbortRule(); });
@@ -119,7 +119,7 @@ class Setup {
 
   std::string Create() {
     if (BucketExists(bucket_, s3_)) return "exists already";
-    s3_.Call(CreateBucketAt(target_, bucket_));
+    s3_.Call(CreateBucketAt(service_, bucket_));
     return "created";
   }
 
@@ -149,7 +149,7 @@ class Setup {
 
   std::string LetEverybodyRead() {
     const Wanted wanted{BucketConfig::kPolicy,
-                        PublicReadPolicy(AwsPartition(target_.region), bucket_)};
+                        PublicReadPolicy(AwsPartition(service_.region), bucket_)};
     const auto present = GetConfig(bucket_, wanted.config, s3_);
     if (present && IsPresent(wanted, *present)) return "was so already";
     if (present) {
@@ -160,7 +160,7 @@ class Setup {
     return "everybody may read its objects";
   }
 
-  const Target& target_;
+  const S3Service service_;
   const std::string_view bucket_;
   S3Client& s3_;
   std::vector<Step> steps_;
@@ -183,7 +183,7 @@ Datum neon_s3_create_bucket(PG_FUNCTION_ARGS) {
   ArgReader args(fcinfo);
   const Target target = ReadTarget(args);
   return Send(Operation::kCreateBucket, target,
-              [&](std::string_view bucket) { return CreateBucketAt(target, bucket); });
+              [&](std::string_view bucket) { return CreateBucketAt(MakeService(target), bucket); });
 }
 
 NEON_S3_FUNCTION(neon_s3_delete_bucket);
@@ -260,6 +260,41 @@ Datum neon_s3_put_bucket_lifecycle(PG_FUNCTION_ARGS) {
 NEON_S3_FUNCTION(neon_s3_get_bucket_lifecycle);
 Datum neon_s3_get_bucket_lifecycle(PG_FUNCTION_ARGS) {
   return Get(fcinfo, Operation::kGetBucketLifecycle, BucketConfig::kLifecycle);
+}
+
+NEON_S3_FUNCTION(neon_s3_delete_bucket_lifecycle);
+Datum neon_s3_delete_bucket_lifecycle(PG_FUNCTION_ARGS) {
+  return Delete(fcinfo, Operation::kDeleteBucketLifecycle, BucketConfig::kLifecycle);
+}
+
+NEON_S3_FUNCTION(neon_s3_put_bucket_versioning);
+Datum neon_s3_put_bucket_versioning(PG_FUNCTION_ARGS) {
+  if (PG_ARGISNULL(0)) PG_RETURN_NULL();
+  ArgReader args(fcinfo);
+  const bool enabled = args.Boolean(true);
+  return Send(Operation::kPutBucketVersioning, ReadTarget(args), [&](std::string_view bucket) {
+    constexpr BucketConfig kConfig = BucketConfig::kVersioning;
+    return PutBucketConfig(bucket, kConfig, BucketConfigDocument(kConfig, Versioning(enabled)));
+  });
+}
+
+NEON_S3_FUNCTION(neon_s3_get_bucket_versioning);
+Datum neon_s3_get_bucket_versioning(PG_FUNCTION_ARGS) {
+  ArgReader args(fcinfo);
+  const Target target = ReadTarget(args);
+  S3Call& call = S3Call::Begin(Operation::kGetBucketVersioning, {}, target);
+  auto& status = Owned<std::string>();
+  call.Run([&](S3Client& s3) {
+    const auto document = GetConfig(call.bucket(), BucketConfig::kVersioning, s3);
+    if (document) {
+      status = VersioningStatus(BucketConfigJson(BucketConfig::kVersioning, *document));
+    }
+  });
+  const bool is_null = status.empty();
+  const Datum result = is_null ? 0 : TextDatum(status);
+  call.Finish();
+  if (is_null) PG_RETURN_NULL();
+  return result;
 }
 
 NEON_S3_FUNCTION(neon_s3_setup_bucket);

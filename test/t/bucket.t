@@ -178,6 +178,9 @@ subtest 'lifecycle' => sub {
   is_deeply $by_id->($seen)->[0]{Expiration}, { Days => 1 }, '... when';
   is_deeply $by_id->($seen)->[1]{AbortIncompleteMultipartUpload}, { DaysAfterInitiation => 7 }, '... uploads';
   refused($_, '22023', $_->{sql}) for try(map { "SELECT s3_put_bucket_lifecycle('$_');" } '{}', '[1]', '"x"');
+  is((try('SELECT s3_delete_bucket_lifecycle();'))[0]{state}, '00000', 's3_delete_bucket_lifecycle');
+  is sql('s3_get_bucket_lifecycle() IS NULL'), 't', '... none again';
+  is((try('SELECT s3_delete_bucket_lifecycle();'))[0]{state}, '00000', '... and again');
 };
 
 # ---------------------------------------------------------------- all at once
