@@ -283,7 +283,7 @@ class Doctor {
       return version.empty() ? "" : ", with its version";
     } catch (const S3Error& error) {
       if (!IsDenied(error)) throw;
-      return "; its version stays: s3:DeleteObjectVersion is not allowed";
+      return "; its version stays: deleting versions is denied";
     }
   }
 
@@ -358,6 +358,7 @@ Datum neon_s3_doctor(PG_FUNCTION_ARGS) {
   S3Call& call = S3Call::Begin(Operation::kDoctor, {}, target);
   auto& findings = Owned<std::vector<Finding>>();
   Guard([&] {
+    const WaitEvent wait;
     Doctor doctor(call, std::string("neon_s3-doctor-").append(uuid), may_write);
     findings = doctor.Examine();
   });
@@ -365,8 +366,9 @@ Datum neon_s3_doctor(PG_FUNCTION_ARGS) {
     Row row;
     row.Text(finding.check);
     finding.ok ? row.Boolean(*finding.ok) : row.Null();
-    row.Text(finding.detail);
-    row.TextOrNull(finding.hint);
+    // They quote what others wrote: rules, replies.
+    row.Add(LossyTextDatum(finding.detail), false);
+    row.Add(finding.hint.empty() ? 0 : LossyTextDatum(finding.hint), finding.hint.empty());
     row.Put(fcinfo);
   }
   call.Finish();

@@ -93,6 +93,39 @@ subtest 'versions' => sub {
   }
 };
 
+subtest 'object lock' => sub {
+  plan skip_all => 'python3-boto3 is not installed' if !has_boto3();
+  my $locked = "$bucket-locked";
+  boto3(<<"PYTHON");
+s3.create_bucket(Bucket='$locked', ObjectLockEnabledForBucket=True)
+s3.put_object_lock_configuration(Bucket='$locked', ObjectLockConfiguration={'ObjectLockEnabled': 'Enabled',
+    'Rule': {'DefaultRetention': {'Mode': 'GOVERNANCE', 'Days': 1}}})
+print(1)
+PYTHON
+  NeonS3Test->on_end(sub { boto3(<<"PYTHON") });
+r = s3.list_object_versions(Bucket='$locked')
+for v in r.get('Versions', []) + r.get('DeleteMarkers', []):
+    s3.delete_object(Bucket='$locked', Key=v['Key'], VersionId=v['VersionId'], BypassGovernanceRetention=True)
+s3.delete_bucket(Bucket='$locked')
+print(1)
+PYTHON
+  my $rows = doctor([ s3_settings($locked) ]);
+  like failed($rows), qr/\Acors: [^;]*\z/, 'all is well but CORS';
+  like $rows->{delete}{detail}, qr/; its version stays until \d{4}-\d\d-\d\dT[\d:.]+Z, as object lock wants it\z/, 'the probe stays, and why';
+  is_deeply versions($locked), [ 1, 1 ], '... hidden by its marker';
+  my ($version) = $db->rows(s3_settings($locked), 'SELECT key, version_id FROM s3_list_object_versions() WHERE NOT is_delete_marker;');
+  my @results = $db->try(s3_settings($locked), "SELECT s3_delete_object('$version->[0]', '$version->[1]');");
+  refused($results[-1], '38000', 'nobody deletes it', hint => qr/\AObject lock keeps a version until its retention or legal hold ends/);
+};
+
+subtest 'a database that has not all characters' => sub {
+  my $latin1 = NeonS3Test->server->new_database("neon_s3_t_latin1_$$", encoding => 'LATIN1');
+  $latin1->do('CREATE EXTENSION neon_s3;');
+  $fault->plays("cors:https://\xe6\x97\xa5\xe6\x9c\xac.example");    # 日本
+  is $latin1->value($fault->settings, "SELECT detail FROM s3_doctor() WHERE check_name = 'cors';"),
+    'CORS rule 1 allows "https://??.example", an origin that no browser sends', 'it does not fail';
+};
+
 subtest 'a read-only transaction' => sub {
   my $rows = doctor([ s3_settings($bucket), 'SET default_transaction_read_only = on;' ]);
   is $rows->{$_}{detail}, 'not tried: the transaction is read-only', $_ for qw(write read delete);
