@@ -33,7 +33,8 @@ std::string_view Utf8OfString(const JsonbValue& value) {
 
 [[noreturn]] void RefuseFields(const char* name) {
   ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                  errmsg("%s must be a JSON object of strings", name)));
+                  errmsg("%s must be a JSON object of strings", name),
+                  errhint("Write it as in {\"partNumber\": \"1\"}.")));
   pg_unreachable();
 }
 
@@ -49,7 +50,8 @@ const char* PlainText(const JsonbValue& value) {
   const char* text = PlainText(value);
   ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                   errmsg("value of \"%s\" in %s is not a string", member, name),
-                  text ? errhint("Write it as a string: {\"%s\": \"%s\"}.", member, text) : 0));
+                  text ? errhint("Write it as a string: {\"%s\": \"%s\"}.", member, text)
+                       : errhint("Every value must be a string.")));
   pg_unreachable();
 }
 

@@ -36,8 +36,8 @@ pg_stat_activity          -        C      -     C       -        -    -     C
 pg_stat_statements        -        C      -     C       -        -    -     C
 signers                   IT       IT     IT    IT      IT       IT   IT    IT
 errors                    22023    22023  22023 22023   22023    22023 22023 22023
-pg_dump                   -        M      MQ    M       M        M    M     MOPQ
-pg_dumpall                -        M      MQ    M       M        M    M     MOPQ
+pg_dump                   x        x      x     x       x        M    x     MOPQ
+pg_dumpall                x        x      x     x       x        M    x     MOPQ
 TABLE
 
 my (undef, @roles) = split ' ', (split /\n/, $expected)[0];
