@@ -93,6 +93,38 @@ TABLE s3_delete_queue;
 TABLE s3_issued_keys;
 RESET ROLE;
 
+-- uploads begun
+\set VERBOSITY default
+SET ROLE regress_s3_user;
+SELECT object_key, file_url, method, headers FROM s3_begin_upload('a b.png', 'image/png', 'me', content_length => 10, key_prefix => 'u/', checksum_sha256 => sha256('x'), columns => '{"note": "hello", "upload_timestamp": "2026-01-02 03:04Z"}') \gset
+SELECT regexp_replace(:'object_key', '[0-9a-f-]{36}', 'UUID') AS object_key, :'file_url' = s3_public_url(:'object_key') AS file_url, :'method' AS method, :'headers' AS headers;
+SELECT note, size, user_id FROM s3_files WHERE object_key = :'object_key';
+SELECT object_key = :'object_key' AS key, content_type, content_length, upload_id, begun_by, expires_at - begun_at <= '5 min' AS soon FROM s3_uploads;
+SELECT s3_file_url(:'object_key', '1 h', 'a b') LIKE :'file_url' || '?response-content-disposition=attachment%X-Amz-Expires=3600%' AS file_url, s3_file_url(NULL) IS NULL AS nothing;
+SELECT s3_begin_upload('a', 'image/png', 'me');
+SELECT s3_begin_upload('a', 'image/png', 'me', content_length => 1001);
+SELECT s3_begin_upload('a', 'text/html', 'me', content_length => 1);
+SELECT s3_begin_upload('a', NULL, 'me', content_length => 1);
+SELECT s3_begin_upload('a', 'image/png', 'me', content_length => 1, overwrite => true);
+SELECT s3_begin_upload('a', 'image/png', 'me', content_length => 1, columns => '{"size": 1}');
+SELECT s3_begin_upload('a', 'image/png', 'me', content_length => 1, columns => '{"other": 1}');
+SELECT s3_begin_upload('a', 'image/png', 'me', content_length => 1, columns => '[]');
+SELECT s3_begin_upload(NULL, 'image/png', 'me', content_length => 1);
+SELECT s3_file_url('absent');
+SELECT s3_abort_upload('absent');
+SELECT s3_abort_upload('a'), s3_abort_upload(:'object_key'), s3_abort_upload(NULL);
+SELECT count(*) FROM s3_uploads;
+SET neon_s3.files_table = 'absent';
+SELECT s3_begin_upload('a', 'image/png', 'me', content_length => 1);
+RESET neon_s3.files_table;
+RESET ROLE;
+SELECT headers, expires_at - now() > '1 h' AS late FROM s3_begin_upload('a', 'TEXT/PLAIN; charset=utf-8', 'me', '2 h', content_length => 1, overwrite => true);
+SELECT content_type, pending FROM s3_issued_keys ORDER BY begun_at;
+SELECT count(*) FROM s3_delete_queue;
+DELETE FROM s3_files WHERE length(object_key) > 1;
+DELETE FROM s3_delete_queue;
+\set VERBOSITY sqlstate
+
 -- deletes
 CREATE VIEW outbox AS SELECT object_key, bucket, server, attempts, date_trunc('hour', next_attempt_at - enqueued_at) AS delay, state FROM s3_outbox ORDER BY object_key COLLATE "C";
 SET ROLE regress_s3_user;

@@ -310,6 +310,51 @@ COMMENT ON VIEW s3_tracked_files IS
 
 GRANT SELECT ON s3_tracked_files TO PUBLIC;
 
+-- ---------------------------------------------------------------- lifecycle: uploads
+
+CREATE FUNCTION s3_begin_upload(
+  file_name text, content_type text, user_id text, expires_in interval DEFAULT NULL, key_prefix text DEFAULT '',
+  content_length bigint DEFAULT NULL, checksum_sha256 bytea DEFAULT NULL, overwrite boolean DEFAULT false,
+  columns jsonb DEFAULT NULL,
+  OUT id bigint, OUT object_key text, OUT file_url text, OUT method text, OUT presigned_url text, OUT headers jsonb,
+  OUT expires_at timestamptz)
+AS 'MODULE_PATHNAME', 'neon_s3_begin_upload' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100;
+
+COMMENT ON FUNCTION s3_begin_upload(text, text, text, interval, text, bigint, bytea, boolean, jsonb) IS
+'Inserts the row of a new file into the governed files table (neon_s3.files_table) with the caller''s rights, and returns the presigned PUT URL for it and the headers to send with it, verbatim: no row, no URL. Row-level security decides. columns: further columns of the row, by name. The key and the URL are the bucket''s of the table; what exceeds the table''s limits is 22023.';
+
+CREATE FUNCTION s3_abort_upload(object_key text)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'neon_s3_abort_upload' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100;
+
+COMMENT ON FUNCTION s3_abort_upload(text) IS
+'Deletes the row of an upload that has not been confirmed, with the caller''s rights, and its object once that is committed. False where the upload has ended already: nothing is deleted then. 42501 where there is no such row that the caller may delete.';
+
+CREATE FUNCTION s3_file_url(object_key text, expires_in interval DEFAULT NULL, download_as text DEFAULT NULL)
+RETURNS text
+AS 'MODULE_PATHNAME', 'neon_s3_file_url' LANGUAGE C STABLE PARALLEL RESTRICTED COST 20;
+
+COMMENT ON FUNCTION s3_file_url(text, interval, text) IS
+'Presigned URL that downloads a file whose row in the governed files table (neon_s3.files_table) the caller may select; 42501 for any other key. Writes nothing, works on a standby. NULL for a NULL key.';
+
+CREATE FUNCTION s3_pending_uploads(
+  OUT object_key text, OUT expires_at timestamptz, OUT content_type text, OUT content_length bigint,
+  OUT upload_id text, OUT begun_at timestamptz, OUT begun_by text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'neon_s3_pending_uploads' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 100;
+
+COMMENT ON FUNCTION s3_pending_uploads() IS
+'The rows of s3_uploads.';
+
+CREATE VIEW s3_uploads AS
+  SELECT u.object_key, u.expires_at, u.content_type, u.content_length, u.upload_id, u.begun_at, u.begun_by
+    FROM s3_pending_uploads() AS u;
+
+COMMENT ON VIEW s3_uploads IS
+'Uploads that have been begun and neither confirmed nor aborted, whose rows the caller may select; roles that may execute s3_presign_get see all of them. expires_at: when the last URL for it ends.';
+
+GRANT SELECT ON s3_uploads TO PUBLIC;
+
 -- ---------------------------------------------------------------- lifecycle: the outbox
 
 CREATE VIEW s3_outbox WITH (security_barrier) AS

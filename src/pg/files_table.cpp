@@ -41,20 +41,10 @@ namespace {
   pg_unreachable();
 }
 
-// Locked as an INSERT locks it, so that it stays what it is.
-Oid LockFilesTable() {
-  List* names = stringToQualifiedNameList(CurrentSettings().files_table
-#if PG_VERSION_NUM >= 160000
-                                          ,
-                                          nullptr
-#endif
-  );
-  const Oid table = RangeVarGetRelid(makeRangeVarFromNameList(names), RowExclusiveLock, true);
-  if (!OidIsValid(table)) RefuseMissing();
-  return table;
-}
-
 // ---------------------------------------------------------------- its columns
+
+constexpr const char* kMeasured[] = {
+    "size", "etag", "content_type", "version_id", "checksum_sha256", "confirmed_at", "file_url"};
 
 enum Column { kObjectKey, kFileUrl, kUserId, kContentType, kSize, kId, kUploadTimestamp };
 
@@ -146,7 +136,51 @@ bool IsReturned(TupleDesc table, Column column) {
   return type == TEXTOID || can_coerce_type(1, &attribute->atttypid, &type, COERCION_IMPLICIT);
 }
 
-void AppendValues(TupleDesc table, ColumnSet given, StringInfo statement) {
+// What is to be inserted beside the columns above, each with a comma before it.
+struct MoreColumns {
+  StringInfoData names;
+  StringInfoData values;
+};
+
+void CheckMoreColumn(TupleDesc table, const char* name) {
+  const bool is_ours = strcmp(name, "object_key") == 0 || strcmp(name, "user_id") == 0;
+  if (is_ours || IsMeasuredColumn(name)) {
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("columns must not set \"%s\"", name),
+             errhint("It has an argument of its own, or is set when the upload is "
+                     "confirmed.")));
+  }
+  for (int i = 0; i < table->natts; ++i) {
+    const FormData_pg_attribute* attribute = TupleDescAttr(table, i);
+    if (!attribute->attisdropped && strcmp(NameStr(attribute->attname), name) == 0) return;
+  }
+  ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
+                  errmsg("the files table has no column \"%s\"", name)));
+}
+
+MoreColumns ReadMoreColumns(TupleDesc table, Jsonb* columns) {
+  MoreColumns more;
+  initStringInfo(&more.names);
+  initStringInfo(&more.values);
+  if (columns == nullptr) return more;
+  if (!JB_ROOT_IS_OBJECT(columns)) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("columns must be a JSON object of column name -> value")));
+  }
+  JsonbValue value;
+  JsonbIterator* iterator = JsonbIteratorInit(&columns->root);
+  for (JsonbIteratorToken token = JsonbIteratorNext(&iterator, &value, true); token != WJB_DONE;
+       token = JsonbIteratorNext(&iterator, &value, true)) {
+    if (token != WJB_KEY) continue;
+    const char* name = pnstrdup(value.val.string.val, value.val.string.len);
+    CheckMoreColumn(table, name);
+    appendStringInfo(&more.names, ", %s", quote_identifier(name));
+    appendStringInfo(&more.values, ", r.%s", quote_identifier(name));
+  }
+  return more;
+}
+
+void AppendValues(TupleDesc table, ColumnSet given, const MoreColumns& more, StringInfo statement) {
   StringInfoData values;
   initStringInfo(&values);
   const char* separator = "";
@@ -157,7 +191,7 @@ void AppendValues(TupleDesc table, ColumnSet given, StringInfo statement) {
     appendStringInfo(&values, "%s$%d", separator, column + 1);
     separator = ", ";
   }
-  appendStringInfo(statement, ") VALUES (%s)", values.data);
+  appendStringInfo(statement, "%s) SELECT %s%s", more.names.data, values.data, more.values.data);
 }
 
 // What may not or cannot be read is replaced by what is known.
@@ -186,18 +220,22 @@ struct PlanKey {
 
 struct Plan {
   SPIPlanPtr statement;
-  Oid types[kParameters];
+  Oid types[kParameters + 1];  // the last one is of further columns
 };
 
-Plan Prepare(const PlanKey& key) {
+Plan Prepare(const PlanKey& key, Jsonb* columns) {
   Relation relation = relation_open(key.table, NoLock);
   TupleDesc table = RelationGetDescr(relation);
   StringInfoData statement;
   initStringInfo(&statement);
-  appendStringInfo(&statement, "INSERT INTO %s (",
-                   quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
-                                              RelationGetRelationName(relation)));
-  AppendValues(table, key.given, &statement);
+  const char* name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
+                                                RelationGetRelationName(relation));
+  appendStringInfo(&statement, "INSERT INTO %s (", name);
+  AppendValues(table, key.given, ReadMoreColumns(table, columns), &statement);
+  if (columns != nullptr) {
+    appendStringInfo(&statement, " FROM pg_catalog.jsonb_populate_record(NULL::%s, $%d) AS r", name,
+                     kParameters + 1);
+  }
   AppendReturning(table, key.readable, &statement);
 
   // A text is read by the column's own type, as a literal would be.
@@ -208,8 +246,9 @@ Plan Prepare(const PlanKey& key) {
     plan.types[i] = is_text && attribute != nullptr ? attribute->atttypid : kColumns[i].type;
   }
   relation_close(relation, NoLock);
-  plan.statement =
-      SPI_prepare_cursor(statement.data, kParameters, plan.types, CURSOR_OPT_GENERIC_PLAN);
+  plan.types[kParameters] = JSONBOID;
+  plan.statement = SPI_prepare_cursor(statement.data, kParameters + (columns != nullptr ? 1 : 0),
+                                      plan.types, CURSOR_OPT_GENERIC_PLAN);
   return plan;
 }
 
@@ -251,7 +290,7 @@ Plan FindPlan(const PlanKey& key) {
   auto* kept = static_cast<KeptPlan*>(hash_search(kept_plans, &key, HASH_FIND, nullptr));
   if (kept != nullptr && SPI_plan_is_valid(kept->plan.statement)) return kept->plan;
 
-  const Plan plan = Prepare(key);
+  const Plan plan = Prepare(key, nullptr);
   if (running > 0) return plan;  // of a trigger that saves more: not kept
   if (kept != nullptr) Drop(kept);
   if (hash_get_num_entries(kept_plans) >= kMaxPlans) DropAll();
@@ -300,23 +339,43 @@ void Execute(const Plan& plan, Datum* values, const char* nulls, bool reads_with
 }
 
 void Insert(const PlanKey& key, const NewFile& file, bool reads_with_row_security) {
-  const Plan plan = FindPlan(key);
+  const Plan plan = file.columns == nullptr ? FindPlan(key) : Prepare(key, file.columns);
   const text* const texts[] = {file.object_key, file.file_url, file.user_id, file.content_type};
-  Datum values[kParameters] = {};
-  char nulls[kParameters];
+  Datum values[kParameters + 1] = {};
+  char nulls[kParameters + 1];
   for (int i = 0; i < kSize; ++i) {
     nulls[i] = texts[i] == nullptr ? 'n' : ' ';
     if (texts[i] != nullptr) values[i] = AsType(texts[i], plan.types[i]);
   }
   nulls[kSize] = file.size == nullptr ? 'n' : ' ';
   if (file.size != nullptr) values[kSize] = Int64GetDatum(*file.size);
+  nulls[kParameters] = ' ';
+  values[kParameters] = PointerGetDatum(file.columns);
   Execute(plan, values, nulls, reads_with_row_security);
 }
 
 }  // namespace
 
-Datum InsertFile(const NewFile& file, TupleDesc result) {
-  const Oid table = LockFilesTable();
+Oid LockFilesTable(LOCKMODE mode) {
+  List* names = stringToQualifiedNameList(CurrentSettings().files_table
+#if PG_VERSION_NUM >= 160000
+                                          ,
+                                          nullptr
+#endif
+  );
+  const Oid table = RangeVarGetRelid(makeRangeVarFromNameList(names), mode, true);
+  if (!OidIsValid(table)) RefuseMissing();
+  return table;
+}
+
+bool IsMeasuredColumn(const char* name) {
+  for (const char* measured : kMeasured) {
+    if (strcmp(measured, name) == 0) return true;
+  }
+  return false;
+}
+
+Datum InsertFile(Oid table, const NewFile& file, TupleDesc result) {
   const bool has_row_security = check_enable_rls(table, InvalidOid, true) == RLS_ENABLED;
   PlanKey key = {table, kAllColumns, ReadableColumns(table, has_row_security)};
   if (file.content_type == nullptr) key.given &= ~Bit(kContentType);

@@ -1,5 +1,6 @@
 // s3_guard_files and s3_enqueue_deletes, the triggers of governed tables, and s3_governed_changed.
 #include "pg/files_guard.h"
+#include "pg/files_table.h"
 #include "pg/outbox.h"
 
 extern "C" {
@@ -126,21 +127,11 @@ const text* TakeMovedRow() {
   pg_unreachable();
 }
 
-constexpr const char* kMeasured[] = {
-    "size", "etag", "content_type", "version_id", "checksum_sha256", "confirmed_at", "file_url"};
-
-bool IsMeasured(const char* column) {
-  for (const char* measured : kMeasured) {
-    if (strcmp(measured, column) == 0) return true;
-  }
-  return false;
-}
-
 void CheckMeasured(const TriggerData& trigger) {
   TupleDesc desc = RelationGetDescr(trigger.tg_relation);
   for (int i = 0; i < desc->natts; ++i) {
     const FormData_pg_attribute* column = TupleDescAttr(desc, i);
-    if (column->attisdropped || !IsMeasured(NameStr(column->attname))) continue;
+    if (column->attisdropped || !IsMeasuredColumn(NameStr(column->attname))) continue;
     bool is_null[2];
     const Datum before = heap_getattr(trigger.tg_trigtuple, i + 1, desc, &is_null[0]);
     const Datum after = heap_getattr(trigger.tg_newtuple, i + 1, desc, &is_null[1]);
@@ -153,11 +144,13 @@ void CheckMeasured(const TriggerData& trigger) {
 
 // ---------------------------------------------------------------- the guard
 
-// A row that comes to be in the table under this key.
-void TakeKey(const Extension& extension, const GovernedTable& table, const text* key) {
+// A row that comes to be in the table under this key. The ledger gets those that are issued from
+// who issues them.
+void TakeKey(const Extension& extension, const GovernedTable& table, const text* key,
+             bool is_issued) {
   SPI_connect();
   CancelDeletes(extension, table, key);
-  RecordInsert(extension, table, key);
+  if (!is_issued) RecordInsert(extension, table, key);
   SPI_finish();
 }
 
@@ -180,9 +173,10 @@ void GuardInsert(const Extension& extension, const GovernedTable& table, const T
   }
   const text* moved = is_partition ? TakeMovedRow() : nullptr;
   if (moved != nullptr && IsSameText(moved, key)) return;  // the row keeps its object
-  if (!TakeExpectedInsert(table.relation, key) && !is_trusted) RefuseInsert(trigger.tg_relation);
+  const bool is_issued = TakeExpectedInsert(table.relation, key);
+  if (!is_issued && !is_trusted) RefuseInsert(trigger.tg_relation);
   if (moved != nullptr) EnqueueKey(extension, table, moved);
-  TakeKey(extension, table, key);
+  TakeKey(extension, table, key, is_issued);
 }
 
 void GuardUpdate(const Extension& extension, const GovernedTable& table, const TriggerData& trigger,
@@ -197,7 +191,7 @@ void GuardUpdate(const Extension& extension, const GovernedTable& table, const T
     if (!same) RefuseUpdate(trigger.tg_relation, "object_key");
     CheckMeasured(trigger);
   }
-  if (!same && after != nullptr) TakeKey(extension, table, after);
+  if (!same && after != nullptr) TakeKey(extension, table, after, false);
   updated_row = {};
   if (trigger.tg_relation->rd_rel->relkind == RELKIND_RELATION &&
       trigger.tg_relation->rd_rel->relispartition) {

@@ -1,11 +1,11 @@
 // s3_track_files and s3_untrack_files.
 #include "core/object_key.h"
+#include "core/upload_limits.h"
 #include "pg/args.h"
 #include "pg/boundary.h"
 #include "pg/governed.h"
 #include "pg/guc.h"
 #include "pg/result.h"
-#include "pg/target.h"
 #include "pg/target.h"
 
 extern "C" {
@@ -245,14 +245,7 @@ Place FindPlace(Oid owner, const OptionalText& bucket, const OptionalText& serve
 void CheckLimits(const OptionalText& key_prefix, const TextArgs& content_types) {
   Guard([&] {
     if (key_prefix && !key_prefix->empty()) ValidateObjectKey(std::string(*key_prefix) + "x");
-    for (const std::string_view type : content_types) {
-      const std::size_t slash = type.find('/');
-      if (slash == 0 || slash == std::string_view::npos || slash + 1 == type.size() ||
-          type.find_first_of("; ,") != std::string_view::npos) {
-        throw Error(ErrorCode::kBadArgument, "content type \"" + std::string(type) +
-                                                 "\" is neither a type nor like image/*");
-      }
-    }
+    for (const std::string_view type : content_types) ValidateTypePattern(type);
   });
 }
 

@@ -2,11 +2,11 @@
 #include <string>
 
 #include "core/object_key.h"
-#include "core/upload_headers.h"
 #include "pg/boundary.h"
 #include "pg/files_table.h"
 #include "pg/result.h"
 #include "pg/session.h"
+#include "pg/upload.h"
 
 extern "C" {
 #include "utils/builtins.h"
@@ -15,14 +15,6 @@ extern "C" {
 
 namespace neon_s3 {
 namespace {
-
-Datum HeadersDatum(const UploadHeaders& headers) {
-  JsonBuilder json;
-  json.BeginObject();
-  for (const UploadHeaders::Header& header : headers) json.Member(header.name, header.value);
-  json.EndObject();
-  return JsonbPGetDatum(json.Finish());
-}
 
 text* TextArg(FunctionCallInfo fcinfo, int n) {
   return PG_ARGISNULL(n) ? nullptr : PG_GETARG_TEXT_PP(n);
@@ -55,30 +47,14 @@ Datum neon_s3_presign_upload(PG_FUNCTION_ARGS) {
   constraints.checksum_sha256 = args.Bytes();
   constraints.overwrite = args.Boolean(true);
   const Target target = ReadTarget(args);
-  const TimestampTz now = GetCurrentTimestamp();
-  const std::string_view uuid = RandomUuid();
-
-  std::optional<UploadHeaders> headers;
-  SignedUrl url;
-  auto& object_key = Owned<std::string>();
-  auto& public_url = Owned<std::string>();
-  Guard([&] {
-    Session& session = Session::Get();
-    PresignRequest& request = session.NewRequest();
-    headers.emplace(constraints);
-    headers->AddTo(&request.headers);
-    object_key = MakeObjectKey(key_prefix.value_or(""), uuid, *file_name);
-    url = session.Sign(&request, {Operation::kPresignUpload, "PUT", std::string_view(object_key),
-                                  &target, expires_in, ToUnixSeconds(now)});
-    AppendObjectUrl(*url.address, std::string_view(object_key), &public_url);
-  });
-  WarnIfClamped(url.expiry);
-
-  // X-Amz-Date has no fraction.
-  const TimestampTz expires_at = now - now % USECS_PER_SEC + url.expiry.seconds * USECS_PER_SEC;
-  Datum values[] = {TextDatum("PUT"),       UrlDatum(url.presigned),
-                    HeadersDatum(*headers), TextDatum(object_key),
-                    TextDatum(public_url),  TimestampTzGetDatum(expires_at)};
+  const SignedUpload& upload = SignUpload({Operation::kPresignUpload, "", key_prefix.value_or(""),
+                                           *file_name, constraints, &target, expires_in});
+  Datum values[] = {TextDatum("PUT"),
+                    UrlDatum(upload.url.presigned),
+                    HeadersDatum(*upload.headers),
+                    TextDatum(upload.object_key),
+                    TextDatum(upload.public_url),
+                    TimestampTzGetDatum(upload.expires_at)};
   bool nulls[lengthof(values)] = {};
   return RowDatum(fcinfo, values, nulls);
 }
@@ -88,13 +64,17 @@ Datum neon_s3_save_metadata(PG_FUNCTION_ARGS) {
   ArgReader args(fcinfo);
   const OptionalText key = args.Text();
   if (key) CheckKey(*key);
-  NewFile file = {TextArg(fcinfo, 0), TextArg(fcinfo, 1), TextArg(fcinfo, 2), TextArg(fcinfo, 3),
+  NewFile file = {TextArg(fcinfo, 0),
+                  TextArg(fcinfo, 1),
+                  TextArg(fcinfo, 2),
+                  TextArg(fcinfo, 3),
+                  nullptr,
                   nullptr};
   if (key && file.file_url == nullptr) file.file_url = PublicUrl(*key);
   const int64 size = PG_ARGISNULL(4) ? 0 : PG_GETARG_INT64(4);
   if (!PG_ARGISNULL(4)) file.size = &size;
 
-  const Datum row = InsertFile(file, ResultDesc(fcinfo));
+  const Datum row = InsertFile(LockFilesTable(RowExclusiveLock), file, ResultDesc(fcinfo));
   if (row == 0) PG_RETURN_NULL();
   PG_RETURN_DATUM(row);
 }

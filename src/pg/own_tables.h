@@ -47,6 +47,7 @@ class OwnStatement {
  public:
   static constexpr int kMaxParameters = 16;
 
+  explicit constexpr OwnStatement(const char* text) : text_(text), count_(0) {}
   template <std::size_t kCount>
   constexpr OwnStatement(const char* text, const Oid (&types)[kCount])
       : text_(text), count_(kCount) {

@@ -162,9 +162,11 @@ void Row::Time(std::optional<std::int64_t> time) {
   time ? Add(TimestampTzGetDatum(*time - kEpochDifference), false) : Null();
 }
 
-void Row::Put(FunctionCallInfo fcinfo) {
+void Row::Put(FunctionCallInfo fcinfo) { PutRow(fcinfo, values_, nulls_); }
+
+void PutRow(FunctionCallInfo fcinfo, Datum* values, bool* nulls) {
   const auto* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
-  tuplestore_putvalues(result->setResult, result->setDesc, values_, nulls_);
+  tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
 void BeginRows(FunctionCallInfo fcinfo) { InitMaterializedSRF(fcinfo, 0); }

@@ -66,6 +66,9 @@ class Row {
   int count_ = 0;
 };
 
+// A row of a function that BeginRows() was called for.
+void PutRow(FunctionCallInfo fcinfo, Datum* values, bool* nulls);
+
 // A function that returns a set keeps its rows in a tuplestore, which goes to disk beyond work_mem.
 void BeginRows(FunctionCallInfo fcinfo);
 

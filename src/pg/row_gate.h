@@ -1,0 +1,17 @@
+// What row-level security lets the caller do to a file's row. Postgres side, within SPI_connect().
+#pragma once
+
+#include "pg/pg.h"
+
+namespace neon_s3 {
+
+// The table is locked already. With the caller's rights; all errors are those of the statement.
+bool SelectsRow(Oid table, const text* key);
+// FOR NO KEY UPDATE.
+bool LocksRow(Oid table, const text* key);
+bool DeletesRow(Oid table, const text* key);
+
+// 42501: the same whether there is no such row or it is somebody else's.
+[[noreturn]] void RefuseRow(const text* key);
+
+}  // namespace neon_s3
