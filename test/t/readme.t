@@ -1,25 +1,21 @@
-#!/usr/bin/perl
 # Every SQL block of the README runs, in order, in one session of a fresh database; those of "S3 operations"
 # against the S3 server of the environment.
-use strict;
+use v5.32;
 use warnings;
-use Cwd qw(abs_path);
-use File::Basename qw(dirname);
-use File::Temp qw(tempfile);
-use Test::More;
-use lib dirname(__FILE__);
+use utf8;
+use FindBin;
+use lib $FindBin::Bin;
 use NeonS3Test;
+use Test::More;
 
-my $readme = abs_path(dirname(__FILE__)) . '/../../README.md';
-open my $in, '<', $readme or die "$readme: $!";
-my $text = do { local $/; <$in> };
+my $readme = NeonS3Test::slurp(repo_dir() . '/README.md');
 my @blocks;
-for my $section (split /^(?=## )/m, $text) {
-	my @own = $section =~ /^```sql\n(.*?)^```$/msg;
-	$own[0] = join("\n", s3_settings('my-bucket')) . "\n$own[0]" if @own && $section =~ /^## S3 operations/;
-	push @blocks, @own;
+for my $section (split /^(?=## )/m, $readme) {
+  my @own = $section =~ /^```sql\n(.*?)^```$/msg;
+  $own[0] = join("\n", s3_settings('my-bucket')) . "\n$own[0]" if @own && $section =~ /^## S3 operations/;
+  push @blocks, @own;
 }
-cmp_ok(scalar(@blocks), '>=', 5, 'the README has SQL blocks');
+cmp_ok @blocks, '>=', 5, 'the README has SQL blocks';
 
 # What the README's configuration file would have set.
 my $prologue = <<'SQL';
@@ -33,25 +29,18 @@ SET neon_s3.public_endpoint = '';
 SELECT s3_create_files_table();
 SQL
 
-my $database = "readme_$$";
-my $psql = ($ENV{PGBIN} ? "$ENV{PGBIN}/" : '') . 'psql';
-system($psql, '-Xqc', "CREATE DATABASE $database") == 0 or BAIL_OUT('no server');
-my ($out, $file) = tempfile(UNLINK => 1);
-chmod 0644, $file;
-print $out "\\set ON_ERROR_STOP 1\n$prologue";
-print $out "\\echo BLOCK $_\n$blocks[$_]\n" for 0 .. $#blocks;
-print $out "\\echo END\nSELECT s3_delete_bucket('my-bucket');\nDROP OWNED BY app;\nDROP ROLE app;\n";
-close $out;
-
-my $output = `$psql -XqAt -d $database -f $file 2>&1`;
-is($?, 0, 'psql ran to the end') or diag($output);
+my $server = NeonS3Test->server;
+NeonS3Test->on_end(sub { $server->try('DROP ROLE IF EXISTS app;') });
+my $db = $server->new_database("neon_s3_t_readme_$$");
+my ($status, $output, $errors) = $db->psql(join("\n", $prologue, (map { "\\echo BLOCK $_\n$blocks[$_]" } 0 .. $#blocks),
+  "\\echo END\nSELECT s3_delete_bucket('my-bucket');\nDROP OWNED BY app;\nDROP ROLE app;\n"), '-v', 'ON_ERROR_STOP=1');
+is $status, 0, 'psql ran to the end' or diag $errors;
 for my $i (0 .. $#blocks) {
-	my $next = $i == $#blocks ? 'END' : 'BLOCK ' . ($i + 1);
-	ok(index($output, "$next\n") >= 0, "block $i runs") or diag($blocks[$i]);
+  my $next = $i == $#blocks ? 'END' : 'BLOCK ' . ($i + 1);
+  like $output, qr/$next\n/, "block $i runs" or diag $blocks[$i];
 }
-like($output, qr{https://my-bucket\.s3\.eu-central-1\.amazonaws\.com/users/123/[0-9a-f-]{36}-report\.pdf\?},
-	'the upload is signed for the configured bucket');
-unlike($output, qr/wJalrXUtnFEMI/, 'and no secret shows');
-system($psql, '-Xqc', "DROP DATABASE $database");
-system("$psql -Xqc 'DROP ROLE IF EXISTS app' 2>/dev/null");
-done_testing();
+like $output, qr{https://my-bucket\.s3\.eu-central-1\.amazonaws\.com/users/123/[0-9a-f-]{36}-report\.pdf\?},
+  'the upload is signed for the configured bucket';
+unlike $output . $errors, qr/wJalrXUtnFEMI/, 'and no secret shows';
+
+done_testing;
