@@ -7,8 +7,13 @@ REGRESS = extension presign post_policy settings server upload operations bucket
 
 # Debian's PGXS tracks no dependencies on headers, so the compiler does. PostgreSQL 15's headers say
 # "register", which C++17 dropped.
-PG_CPPFLAGS = -Isrc $(if $(ASSERTIONS),-DNEON_S3_ASSERTIONS)
+PG_CPPFLAGS = -Isrc
 PG_CXXFLAGS = -std=c++17 -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter -Wno-register -MMD -MP
+# make STRICT=yes: a warning is an error, of g++ or (bitcode) clang, and assertions are checked.
+ifdef STRICT
+PG_CPPFLAGS += -DUSE_ASSERT_CHECKING
+PG_CXXFLAGS += -Werror
+endif
 SHLIB_LINK = -lcurl -lcrypto -lpugixml -lstdc++
 EXTRA_CLEAN = $(OBJS:.o=.d) $(OBJS:.o=.bc)
 

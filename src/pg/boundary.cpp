@@ -64,7 +64,7 @@ void FillReport(ErrorReport* report, ErrorCode code, std::string_view message,
 }  // namespace
 
 void AssertOutsideGuard() {
-#if defined(USE_ASSERT_CHECKING) || defined(NEON_S3_ASSERTIONS)
+#ifdef USE_ASSERT_CHECKING
   if (side.open_guards == 0) return;
   write_stderr("neon_s3 calls PostgreSQL inside a guard\n");
   std::abort();

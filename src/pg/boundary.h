@@ -39,8 +39,7 @@ const char* ServerText(const char* utf8);
 // on PostgreSQL's error stack, and Guard() raises it.
 bool Interrupted();
 
-// Aborts in builds with assertions (USE_ASSERT_CHECKING, or make ASSERTIONS=yes) if a guard is
-// open.
+// Aborts if a guard is open, in builds with assertions (make STRICT=yes).
 void AssertOutsideGuard();
 
 namespace internal {

@@ -58,6 +58,7 @@ void Throw(std::string_view kind, int depth) {
   if (kind == "out_of_range") (void)std::string().at(1);
   if (kind == "bad_optional") (void)std::optional<int>().value();
   if (kind == "exception") throw PlainException();
+  if (kind == "calls_postgres") ServerText("PostgreSQL");
   if (kind == "int") throw 42;
   if (kind == "pointer") throw static_cast<const char*>(nullptr);
   if (kind == "object") throw NotAnException();
