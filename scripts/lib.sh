@@ -6,13 +6,13 @@
 {
   build_packages=(g++ make pkg-config libcurl4-openssl-dev libssl-dev libpugixml-dev libsimpleini-dev nlohmann-json3-dev)
   s3_packages=(ceph-mon ceph-osd radosgw ceph-common curl ca-certificates openssl)
-  check_packages=(cmake ninja-build libgtest-dev perl python3 python3-boto3 python3-flask python3-psycopg2)
+  check_packages=(cmake ninja-build libgtest-dev perl python3 python3-boto3 python3-flask python3-psycopg2 shellcheck clang-format)
 
   # The same for systems without apt: commands, and modules of pkg-config.
   build_commands=(g++ make pkg-config)
   build_modules=(libcurl libcrypto pugixml nlohmann_json)
   s3_commands=(ceph-mon ceph-osd radosgw radosgw-admin ceph ceph-authtool monmaptool curl openssl)
-  check_commands=(cmake ninja perl prove python3)
+  check_commands=(cmake ninja perl prove python3 shellcheck clang-format)
 }
 
 scripts_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
@@ -63,15 +63,25 @@ free_port() {
 
 # Runs a long command so that a signal sent to this script alone is acted on at once: in the
 # background, as a process group of its own, which leave() ends.
-attended=
-attend() {
-  local status=0
+attend() { # COMMAND...
+  begin "$@"
+  finish "$begun"
+}
+
+# The same in two steps, with time in between for something else.
+declare -A attended=()
+begin() { # COMMAND...
   set -m
   "$@" </dev/null &
   set +m
-  attended=$!
-  wait "$attended" || status=$?
-  attended=
+  begun=$!
+  attended[$begun]=yes
+}
+
+finish() { # PID
+  local status=0
+  wait "$1" || status=$?
+  unset "attended[$1]"
   return "$status"
 }
 
@@ -85,12 +95,12 @@ on_exit() { # CLEANUP
 }
 
 leave() { # CLEANUP
-  local status=$?
+  local status=$? pid
   trap - EXIT
   trap '' HUP INT TERM
-  if [[ -n $attended ]] && kill -TERM -- "-$attended" 2>/dev/null; then
-    wait "$attended" 2>/dev/null || true
-  fi
+  for pid in "${!attended[@]}"; do
+    ! kill -TERM -- "-$pid" 2>/dev/null || wait "$pid" 2>/dev/null || true
+  done
   "$1" || true
   exit "$status"
 }

@@ -1,4 +1,5 @@
 # s3_progress and s3_stats: what others see of a call while it runs, and what is counted afterwards.
+# Runs alone: it counts the calls of the whole server.
 use v5.32;
 use warnings;
 use utf8;
