@@ -66,6 +66,12 @@ SELECT s3_public_url('k');
 SET neon_s3.public_endpoint = 'https://files.example.com';
 SELECT s3_public_url('k');
 SET neon_s3.public_endpoint = '';
+-- below a base of one's own, without the bucket
+SET neon_s3.public_url_base = 'https://cdn.example.com/files/';
+SELECT s3_public_url('a b/é%.txt'), s3_public_url('k', bucket => 'other-bucket'), s3_presign_get('k') LIKE 'https://cdn%';
+SELECT public_file_url = 'https://cdn.example.com/files/' || replace(object_key, ' ', '%20') FROM s3_presign_upload('a b.txt', 'text/plain');
+SET neon_s3.public_url_base = 'https://cdn.example.com/?x';
+SET neon_s3.public_url_base = '';
 SET neon_s3.endpoint = '';
 
 -- the scope follows the time, the region and the credentials within one session

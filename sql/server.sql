@@ -39,6 +39,11 @@ CREATE USER MAPPING FOR PUBLIC SERVER files OPTIONS (access_key_id 'PUBLICKEY', 
 SELECT who(s3_presign_get('k')), who(s3_presign_get('k', server => 'files')), who(s3_presign_get('k', server => 'archive'));
 SELECT who(s3_presign_get('k', server => 'files', bucket => 'otherbucket'));
 SELECT s3_public_url('k', server => 'files');
+SET neon_s3.public_url_base = 'https://cdn.example.com';
+SELECT s3_public_url('k'), s3_public_url('k', server => 'files');
+ALTER SERVER files OPTIONS (ADD public_url_base 'https://files.example.com');
+SELECT s3_public_url('k', server => 'files');
+RESET neon_s3.public_url_base;
 SET ROLE regress_neon_s3_alice;
 SELECT who(s3_presign_get('k', server => 'files')), who(presigned_url) <> '' FROM s3_presign_upload('a', NULL, server => 'files');
 SELECT fields ->> 'x-amz-credential' LIKE 'ALICE/%/eu-central-1/s3/aws4_request' FROM s3_presign_post('k', server => 'files');

@@ -182,7 +182,7 @@ Datum neon_s3_public_url(PG_FUNCTION_ARGS) {
   auto& url = Owned<std::string>();
   Guard([&] {
     ValidateObjectKey(*key);
-    AppendObjectUrl(Session::Get().PublicAddress(target), key, &url);
+    AppendPublicUrl(target, nullptr, *key, &url);
   });
   return TextDatum(url);
 }

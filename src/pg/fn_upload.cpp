@@ -28,7 +28,7 @@ void CheckKey(std::string_view key) {
 text* PublicUrl(std::string_view key) {
   const Target target = ResolveTarget(std::nullopt, OptionalText());
   auto& url = Owned<std::string>();
-  Guard([&] { AppendObjectUrl(Session::Get().PublicAddress(target), key, &url); });
+  Guard([&] { AppendPublicUrl(target, nullptr, key, &url); });
   return DatumGetTextPP(TextDatum(url));
 }
 

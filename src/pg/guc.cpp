@@ -282,6 +282,10 @@ void DefineSettings() {
   DefineText("neon_s3.public_endpoint", "Endpoint that clients reach: URLs are signed for it.",
              "Empty where it is the same as neon_s3.endpoint.", &settings.public_endpoint, "",
              CheckOption<&Settings::public_endpoint>);
+  DefineText(
+      "neon_s3.public_url_base", "What comes before the key in public URLs.",
+      "http[s]://host[:port][/base]; the bucket is not added. Empty for the bucket's own URL.",
+      &settings.public_url_base, "", CheckOption<&Settings::public_url_base>);
   DefineCustomEnumVariable(
       "neon_s3.addressing_style", "Where the bucket stands in a URL: in the host or in the path.",
       "auto: in the host at Amazon S3, unless its name has a dot; else in the path.",

@@ -12,6 +12,7 @@ struct Settings {
   char* bucket;
   char* endpoint;
   char* public_endpoint;
+  char* public_url_base;
   char* files_table;
   char* server;
   char* credential_providers;

@@ -35,6 +35,8 @@ const Option kOptions[] = {
     {"endpoint", kServer, false, CheckEndpoint, Text<&Target::endpoint>, &Settings::endpoint},
     {"public_endpoint", kServer, false, CheckEndpoint, Text<&Target::public_endpoint>,
      &Settings::public_endpoint},
+    {"public_url_base", kServer, false, CheckEndpoint, Text<&Target::public_url_base>,
+     &Settings::public_url_base},
     {"addressing_style", kServer, false, CheckStyle, Text<&Target::addressing_style>,
      &Settings::addressing_style},
     {"credential_providers", kServer, true, CheckProviders, Text<&Target::credential_providers>,

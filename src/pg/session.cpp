@@ -2,6 +2,7 @@
 
 #include <ctime>
 
+#include "core/encoding.h"
 #include "core/error.h"
 #include "core/object_key.h"
 #include "net/endpoint_url.h"
@@ -60,6 +61,19 @@ void WarnIfClamped(const Expiry& expiry) {
                     errhint("Ask for less, or use credentials that live longer.")));
 }
 
+void AppendPublicUrl(const Target& target, const Address* address, std::string_view key,
+                     std::string* out) {
+  std::string_view base = target.public_url_base;
+  if (!base.empty()) {
+    while (base.back() == '/') base.remove_suffix(1);
+    out->append(base).append("/");
+    return AppendUriEncodedPath(key, out);
+  }
+  if (address != nullptr) return AppendObjectUrl(*address, key, out);
+  const Endpoint endpoint = S3Endpoint(EndpointFor(target, Reach::kClient), target.region);
+  AppendObjectUrl(AddressOf(target, endpoint), key, out);
+}
+
 Session& Session::Get() {
   static auto* session = new Session();
   return *session;
@@ -104,10 +118,6 @@ const Destination& Session::Resolve(const Target& target, Reach reach) {
   resolved.bucket = target.bucket;
   resolved.revision = target.revision;
   return destination;
-}
-
-Address Session::PublicAddress(const Target& target) const {
-  return AddressOf(target, S3Endpoint(EndpointFor(target, Reach::kClient), target.region));
 }
 
 PresignRequest& Session::NewRequest(const FieldArgs& query, const FieldArgs& headers) {

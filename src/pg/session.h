@@ -62,6 +62,12 @@ struct SignedUrl {
   const Address* address;  // of the bucket
 };
 
+// Appends the unsigned URL of an object: below public_url_base where that is set, else at the
+// bucket's address, or, without one, where clients find the target's bucket (kBadArgument if there
+// is none). `key` is valid.
+void AppendPublicUrl(const Target& target, const Address* address, std::string_view key,
+                     std::string* out);
+
 class Session {
  public:
   // Made at the first call in the backend, never in the postmaster; never destroyed, since a
@@ -72,9 +78,6 @@ class Session {
   // have a bucket (kBadArgument). kNoCredentials if no provider has any; the errors of
   // CredentialChain::Resolve(). Valid until the next call.
   const Destination& Resolve(const Target& target, Reach reach);
-
-  // The target's bucket as clients address it, whoever signs. kBadArgument if there is none.
-  Address PublicAddress(const Target& target) const;
 
   // A request to be signed, with what the caller adds to it. kBadArgument for what can't be signed.
   PresignRequest& NewRequest(const FieldArgs& query = {}, const FieldArgs& headers = {});

@@ -39,8 +39,9 @@ bool IsGiven(std::string_view option) { return option.data() != nullptr; }
 Target Combine(Target given) {
   Target target = TargetOfSettings();
   if (IsGiven(given.region)) target.region_is_set = true;
-  // The public endpoint of the settings belongs to their endpoint.
+  // What is public of the settings belongs to their endpoint, and the base of URLs to their bucket.
   if (IsGiven(given.endpoint)) target.public_endpoint = {};
+  if (IsGiven(given.endpoint) || IsGiven(given.default_bucket)) target.public_url_base = {};
   const bool is_trusted = IsGiven(given.credential_providers);
   const bool has_mapping = IsGiven(given.static_credentials.access_key_id) ||
                            IsGiven(given.static_credentials.secret_access_key);

@@ -22,6 +22,7 @@ struct Target {
   std::string_view default_bucket;
   std::string_view endpoint;
   std::string_view public_endpoint;
+  std::string_view public_url_base;
   std::string_view addressing_style;
 
   std::string_view credential_providers;

@@ -24,7 +24,7 @@ const SignedUpload& SignUpload(const UploadRequest& args) {
     const std::string_view key = upload.object_key;
     upload.url = session.Sign(
         &request, {args.operation, "PUT", key, args.target, args.expires_in, ToUnixSeconds(now)});
-    AppendObjectUrl(*upload.url.address, key, &upload.public_url);
+    AppendPublicUrl(*args.target, upload.url.address, key, &upload.public_url);
   });
   WarnIfClamped(upload.url.expiry);
   // X-Amz-Date has no fraction.
