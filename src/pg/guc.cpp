@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/endpoint.h"
+#include "core/presign.h"
 #include "net/host_patterns.h"
 #include "pg/boundary.h"
 #include "pg/option.h"
@@ -215,14 +216,15 @@ void DefineInteger(const char* name, const char* description, const char* more, 
 
 void DefineSeconds(const char* name, const char* description, int* variable, int boot_value,
                    GucContext context) {
-  DefineInteger(name, description, nullptr, variable, boot_value, 1, 604800, context, GUC_UNIT_S);
+  DefineInteger(name, description, nullptr, variable, boot_value, /*min=*/kMinExpiry,
+                /*max=*/kMaxExpiry, context, GUC_UNIT_S);
 }
 
 void DefineLifecycleSettings() {
-  DefineInteger("neon_s3.delete_delay",
-                "How long a committed delete waits before it reaches the bucket.",
-                "It counts from the DELETE, and for items that are not in the outbox yet.",
-                &settings.delete_delay, 0, 0, INT_MAX, PGC_SUSET, GUC_UNIT_S);
+  DefineInteger(
+      "neon_s3.delete_delay", "How long a committed delete waits before it reaches the bucket.",
+      "It counts from the DELETE, and for items that are not in the outbox yet.",
+      &settings.delete_delay, /*default=*/0, /*min=*/0, /*max=*/INT_MAX, PGC_SUSET, GUC_UNIT_S);
   DefineText("neon_s3.lifecycle_id", "Name of this database cluster for s3_arm_lifecycle().",
              "The same on all members of a cluster, and another on every copy.",
              &settings.lifecycle_id, "", nullptr, PGC_SIGHUP, nullptr);
@@ -232,16 +234,20 @@ void DefineRequestSettings() {
   constexpr int kDay = 24 * 60 * 60 * 1000;
   DefineInteger("neon_s3.connect_timeout",
                 "How long a connection to the S3 server may take to be made.", nullptr,
-                &settings.connect_timeout, 10000, 1, kDay, PGC_USERSET, GUC_UNIT_MS);
+                &settings.connect_timeout, /*default=*/10000, /*min=*/1, /*max=*/kDay, PGC_USERSET,
+                GUC_UNIT_MS);
   DefineInteger("neon_s3.request_timeout",
-                "How long one request to the S3 server may take, its repetitions included.",
+                "How long one request to the S3 server may take, its retries included.",
                 "Large objects travel in parts, each of which is a request.",
-                &settings.request_timeout, 60000, 1, kDay, PGC_USERSET, GUC_UNIT_MS);
+                &settings.request_timeout, /*default=*/60000, /*min=*/1, /*max=*/kDay, PGC_USERSET,
+                GUC_UNIT_MS);
   DefineInteger("neon_s3.max_attempts", "How often a request to the S3 server is sent at most.",
-                "1: it is never repeated.", &settings.max_attempts, 3, 1, 100, PGC_USERSET, 0);
+                "1: it is never retried.", &settings.max_attempts, /*default=*/3, /*min=*/1,
+                /*max=*/100, PGC_USERSET, /*unit=*/0);
   DefineInteger("neon_s3.max_response_size", "Largest object that is read into memory.",
                 "Larger ones go through s3_get_large_object.", &settings.max_response_size,
-                256 << 20, 1, MaxAllocSize - VARHDRSZ, PGC_SUSET, GUC_UNIT_BYTE);
+                /*default=*/256 << 20, /*min=*/1, /*max=*/MaxAllocSize - VARHDRSZ, PGC_SUSET,
+                GUC_UNIT_BYTE);
   DefineText("neon_s3.ca_file", "Certificates (PEM) that the S3 server's is checked against.",
              "Empty for the operating system's.", &settings.ca_file, "", nullptr);
   DefineCustomBoolVariable("neon_s3.allow_http", "Lets requests go to S3 servers without TLS.",
@@ -313,10 +319,10 @@ void DefineSettings() {
   DefineText("neon_s3.profile", "Profile in the credentials file.", nullptr, &settings.profile,
              "default", nullptr);
   DefineSeconds("neon_s3.expires_in", "How long a presigned URL is good for by default.",
-                &settings.expires_in, 300, PGC_USERSET);
+                &settings.expires_in, /*default=*/300, PGC_USERSET);
   DefineSeconds("neon_s3.max_expires_in",
                 "Longest expiry that roles without superuser may ask for.",
-                &settings.max_expires_in, 604800, PGC_SUSET);
+                &settings.max_expires_in, /*default=*/kMaxExpiry, PGC_SUSET);
   DefineRequestSettings();
   DefineLifecycleSettings();
 #if PG_VERSION_NUM >= 150000
