@@ -95,7 +95,7 @@ TupleDesc FileDesc() {
 
 // The guard lets this very row pass.
 Datum InsertExpected(Oid table, const NewFile& file) {
-  Datum row = 0;
+  volatile Datum row = 0;
   const ExpectedInsert before = ExpectInsert({table, file.object_key});
   PG_TRY();
   { row = InsertFile(table, file, FileDesc()); }
