@@ -4,6 +4,7 @@ use warnings;
 use utf8;
 use Digest::MD5 qw(md5_hex);
 use FindBin;
+use IPC::Open2 qw(open2);
 use lib $FindBin::Bin;
 use NeonS3Test;
 use Test::More;
@@ -96,6 +97,21 @@ subtest 'what fails' => sub {
   my @results = $db->try(s3_settings($bucket), "SELECT * FROM s3_list_objects(bucket => 'neon-s3-no-such-bucket');", 'SELECT * FROM s3_list_objects(max_keys => -1);');
   refused($results[-2], 'P0002', 'no such bucket', message => qr/no-such-bucket/);
   refused($results[-1], '22023', 'max_keys => -1');
+};
+
+subtest '1,000,000 keys' => sub {
+  plan skip_all => 'no /proc' if !-d "/proc/$$/fd";
+  my $server = open2(my $out, my $in, '/usr/bin/python3', repo_dir() . '/test/list_server.py', 1_000_000);
+  chomp(my $port = <$out>);
+  my $session = $db->session(s3_settings($bucket, endpoint => "http://127.0.0.1:$port"));
+  is $session->run('SELECT count(*) FROM s3_list_objects(max_keys => 1000);')->{out}, 1000, 'the first page';
+  my $before = $session->peak_memory;
+  is $session->run('SELECT count(*) FROM s3_list_objects();')->{out}, 1_000_000, 'all of them';
+  my $more = $session->peak_memory - $before;
+  cmp_ok $more, '<', 64 << 20, "... take less than 64 MiB of memory more";
+  note sprintf '%.1f MiB', $more / (1 << 20);
+  close $in;
+  waitpid $server, 0;
 };
 
 done_testing;
