@@ -58,3 +58,9 @@ SELECT s3_presign_post('a', '1 min', signed_at => '2100-01-01 00:00:00Z');
 RESET ROLE;
 DROP OWNED BY regress_neon_s3_user;
 DROP ROLE regress_neon_s3_user;
+
+-- The HTTP client's.
+SHOW neon_s3.connect_timeout;
+SHOW neon_s3.request_timeout;
+SHOW neon_s3.max_response_size;
+SET neon_s3.max_attempts = 0;
