@@ -143,6 +143,8 @@ TEST(S3Error, TellsWhatHappenedAndWhatToDo) {
       {cors, 404, "NoSuchBucketPolicy", ErrorCode::kNotFound, "bucket \"files\" has no policy", ""},
       {cors, 404, "NoSuchElse", ErrorCode::kNotFound,
        "GetBucketCors of bucket \"files\" found nothing", ""},
+      {cors, 400, "MalformedXML", ErrorCode::kRefused, "S3 refused GetBucketCors",
+       "check members and values against its documentation"},
       {put, 400, "EntityTooLarge", ErrorCode::kRefused, "S3 refused PutObject", "5 GiB"},
       {put, 413, "", ErrorCode::kRefused, "S3 refused PutObject", "5 GiB"},
       {get, 405, "MethodNotAllowed", ErrorCode::kRefused, "S3 refused GetObject",
