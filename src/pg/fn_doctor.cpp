@@ -191,24 +191,23 @@ class Doctor {
   // The region that a host names is the one to sign for. Not every server says where a bucket is;
   // then it takes our region.
   void CheckRegion(bool is_reached) {
-    const std::string& ours = service_.region;
-    for (const std::string& host : Hosts()) {
-      const std::string named(RegionInHost(host));
-      if (!named.empty() && named != ours) {
-        return AddRegion(host + " is in " + named, named);
+    Try("region", "Check neon_s3.endpoint and neon_s3.public_endpoint.", [&]() -> std::string {
+      for (const std::string& host : Hosts()) {
+        const std::string named(RegionInHost(host));
+        if (!named.empty()) RequireRegion(named, host + " is in " + named);
       }
-    }
-    if (!is_reached) return;
-    if (bucket_region_.empty() || bucket_region_ == ours) {
-      Add("region", true, "requests signed for " + ours + " are accepted", {});
-    } else {
-      AddRegion("the bucket is in " + bucket_region_, bucket_region_);
-    }
+      if (!is_reached) throw NotKnown{"no server was reached"};
+      if (bucket_region_.empty()) return "requests signed for " + service_.region + " are accepted";
+      RequireRegion(bucket_region_, "the bucket is in " + bucket_region_);
+      return "the bucket is in " + bucket_region_;
+    });
   }
 
-  void AddRegion(const std::string& what_is_where, const std::string& region) {
-    Add("region", false, what_is_where + ", requests are signed for " + service_.region,
-        "Set neon_s3.region, or the server's option region, to " + region + ".");
+  void RequireRegion(const std::string& region, const std::string& what_is_where) const {
+    if (region == service_.region) return;
+    throw Error(ErrorCode::kBadArgument,
+                what_is_where + ", requests are signed for " + service_.region,
+                "Set neon_s3.region, or the server's option region, to " + region + ".");
   }
 
   std::vector<std::string> Hosts() const {
