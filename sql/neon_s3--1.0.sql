@@ -241,7 +241,7 @@ CREATE TABLE s3_lifecycle_identity (
 COMMENT ON TABLE s3_lifecycle_identity IS
 'The database that s3_arm_lifecycle armed last: a copy of it finds another identity here than its own, and deletes nothing.';
 
-SELECT pg_extension_config_dump('s3_governed_tables', 'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = files_table)');
+SELECT pg_extension_config_dump('s3_governed_tables', 'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = files_table::pg_catalog.oid)');
 SELECT pg_extension_config_dump('s3_governed_tables_id_seq', '');
 SELECT pg_extension_config_dump('s3_issued_keys', '');
 SELECT pg_extension_config_dump('s3_delete_queue', '');
@@ -303,7 +303,8 @@ COMMENT ON FUNCTION s3_require_trusted() IS
 CREATE VIEW s3_tracked_files WITH (security_barrier) AS
   SELECT g.files_table, g.bucket, g.server, g.key_prefix, g.max_size, g.content_types
     FROM s3_governed_tables AS g
-   WHERE s3_require_trusted() AND EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = g.files_table);
+   WHERE s3_require_trusted()
+     AND EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid OPERATOR(pg_catalog.=) g.files_table::pg_catalog.oid);
 
 COMMENT ON VIEW s3_tracked_files IS
 'The tables that s3_track_files governs, for roles that may execute s3_presign_get.';
@@ -359,7 +360,7 @@ GRANT SELECT ON s3_uploads TO PUBLIC;
 
 CREATE VIEW s3_outbox WITH (security_barrier) AS
   SELECT q.object_key, q.bucket, q.server, q.enqueued_at, q.attempts, q.next_attempt_at, q.last_error,
-         CASE WHEN EXISTS (SELECT FROM s3_lifecycle_identity AS l WHERE l.as_branch AND q.enqueued_at < l.armed_at)
+         CASE WHEN EXISTS (SELECT FROM s3_lifecycle_identity AS l WHERE l.as_branch AND q.enqueued_at OPERATOR(pg_catalog.<) l.armed_at)
               THEN 'kept' ELSE q.state END AS state
     FROM s3_delete_queue AS q
    WHERE s3_require_trusted();

@@ -144,13 +144,11 @@ void CheckMeasured(const TriggerData& trigger) {
 
 // ---------------------------------------------------------------- the guard
 
-// A row that comes to be in the table under this key. The ledger gets those that are issued from
-// who issues them.
-void TakeKey(const Extension& extension, const GovernedTable& table, const text* key,
-             bool is_issued) {
+// A row that comes to be in the table under this key.
+void TakeKey(const Extension& extension, const GovernedTable& table, const text* key) {
   SPI_connect();
   CancelDeletes(extension, table, key);
-  if (!is_issued) RecordInsert(extension, table, key);
+  RecordInsert(extension, table, key);
   SPI_finish();
 }
 
@@ -173,10 +171,10 @@ void GuardInsert(const Extension& extension, const GovernedTable& table, const T
   }
   const text* moved = is_partition ? TakeMovedRow() : nullptr;
   if (moved != nullptr && IsSameText(moved, key)) return;  // the row keeps its object
-  const bool is_issued = TakeExpectedInsert(table.relation, key);
-  if (!is_issued && !is_trusted) RefuseInsert(trigger.tg_relation);
+  if (TakeExpectedInsert(table.relation, key)) return;     // new, so nothing is queued for it
+  if (!is_trusted) RefuseInsert(trigger.tg_relation);
   if (moved != nullptr) EnqueueKey(extension, table, moved);
-  TakeKey(extension, table, key, is_issued);
+  TakeKey(extension, table, key);
 }
 
 void GuardUpdate(const Extension& extension, const GovernedTable& table, const TriggerData& trigger,
@@ -191,7 +189,7 @@ void GuardUpdate(const Extension& extension, const GovernedTable& table, const T
     if (!same) RefuseUpdate(trigger.tg_relation, "object_key");
     CheckMeasured(trigger);
   }
-  if (!same && after != nullptr) TakeKey(extension, table, after, false);
+  if (!same && after != nullptr) TakeKey(extension, table, after);
   updated_row = {};
   if (trigger.tg_relation->rd_rel->relkind == RELKIND_RELATION &&
       trigger.tg_relation->rd_rel->relispartition) {

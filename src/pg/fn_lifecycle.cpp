@@ -4,6 +4,7 @@
 extern "C" {
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "storage/lmgr.h"
 #include "utils/timestamp.h"
@@ -86,6 +87,7 @@ OwnStatement retry(
 
 NEON_S3_FUNCTION(neon_s3_arm_lifecycle);
 Datum neon_s3_arm_lifecycle(PG_FUNCTION_ARGS) {
+  PreventCommandIfReadOnly("s3_arm_lifecycle()");
   RequireSuperuser();
   const bool as_branch = !PG_ARGISNULL(0) && PG_GETARG_BOOL(0);
   const Extension extension = FindExtension(fcinfo->flinfo->fn_oid);

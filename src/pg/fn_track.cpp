@@ -22,6 +22,7 @@ extern "C" {
 #include "nodes/pg_list.h"
 #include "utils/acl.h"
 #include "utils/array.h"
+#include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -260,6 +261,7 @@ Relation OpenFilesTable(FunctionCallInfo fcinfo, LOCKMODE lock) {
 
 NEON_S3_FUNCTION(neon_s3_track_files);
 Datum neon_s3_track_files(PG_FUNCTION_ARGS) {
+  PreventCommandIfReadOnly("s3_track_files()");
   const Extension extension = FindExtension(fcinfo->flinfo->fn_oid);
   Relation relation = OpenFilesTable(fcinfo, ShareRowExclusiveLock);
   const Oid table = RelationGetRelid(relation);
@@ -310,6 +312,7 @@ Datum neon_s3_track_files(PG_FUNCTION_ARGS) {
 
 NEON_S3_FUNCTION(neon_s3_untrack_files);
 Datum neon_s3_untrack_files(PG_FUNCTION_ARGS) {
+  PreventCommandIfReadOnly("s3_untrack_files()");
   const Extension extension = FindExtension(fcinfo->flinfo->fn_oid);
   Relation relation = OpenFilesTable(fcinfo, AccessExclusiveLock);
   CheckOwner(relation);

@@ -34,7 +34,17 @@ sub flow {
     "ALTER TABLE plain.s3_files ADD content_type pg_catalog.text, ADD size pg_catalog.int8;", "SET neon_s3.files_table = 'plain.s3_files';",
     "SELECT m.user_id FROM $s.s3_presign_upload('f.txt', 'a/b', content_length => 5, checksum_sha256 => '\\x" . '00' x 32 . "') u,"
       . " LATERAL $s.s3_save_metadata(u.object_key, NULL, 'me', 'a/b', 5) m;",
-    "TABLE plain.s3_files;");
+    "TABLE plain.s3_files;", governed($s));
+}
+
+sub governed {
+  my ($s) = @_;
+  return ("SELECT $s.s3_track_files('plain.s3_files', content_types => '{a/b,image/*}');", "SELECT $s.s3_track_files('plain.s3_files');",
+    "SELECT u.method FROM $s.s3_begin_upload('f.txt', 'a/b', 'me', content_length => 5) u;",
+    "SELECT $s.s3_file_url(object_key, download_as => 'x') FROM plain.s3_files;", "TABLE $s.s3_uploads;",
+    "SELECT $s.s3_abort_upload(object_key) FROM plain.s3_files;", "UPDATE plain.s3_files SET object_key = 'x';", "TABLE $s.s3_outbox;",
+    "INSERT INTO plain.s3_files (object_key, file_url, user_id) VALUES ('y', 'u', 'me');", "DELETE FROM plain.s3_files WHERE object_key OPERATOR(pg_catalog.=) 'y'::pg_catalog.text;",
+    "SELECT $s.s3_arm_lifecycle();", "SELECT $s.s3_retry_outbox('x');", "TABLE $s.s3_tracked_files;", "SELECT $s.s3_untrack_files('plain.s3_files');");
 }
 
 # ---------------------------------------------------------------- schema names

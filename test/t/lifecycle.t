@@ -69,6 +69,15 @@ subtest 'an upload' => sub {
   $db->do('DELETE FROM s3_delete_queue;');
 };
 
+subtest 's3_file_url in a parallel query' => sub {
+  my @alice = (user('alice'), 'SET min_parallel_table_scan_size = 0; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;');
+  $db->do(user('alice'), 'SELECT count(s3_begin_upload(i::text, NULL, \'alice\')) FROM generate_series(1, 200) i;');
+  my $query = 'SELECT count(DISTINCT s3_file_url(object_key)) FROM s3_files';
+  like join("\n", map { $_->[0] } $db->rows(@alice, "EXPLAIN $query;")), qr/Gather/, 'the scan is parallel';
+  is $db->value(@alice, "$query;"), 200, '... and each row has its URL';
+  $db->do('DELETE FROM s3_files; DELETE FROM s3_delete_queue; DELETE FROM s3_issued_keys;');
+};
+
 subtest 'no row, no URL' => sub {
   my $rows = sub { $db->value('SELECT (SELECT count(*) FROM s3_files) || \' \' || (SELECT count(*) FROM s3_issued_keys WHERE pending);') };
   my $before = $rows->();
