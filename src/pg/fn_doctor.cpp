@@ -197,6 +197,7 @@ class Doctor {
         if (!named.empty()) RequireRegion(named, host + " is in " + named);
       }
       if (!is_reached) throw NotKnown{"no server was reached"};
+      if (bucket_error_) throw NotKnown{"HeadBucket was refused"};
       if (bucket_region_.empty()) return "requests signed for " + service_.region + " are accepted";
       RequireRegion(bucket_region_, "the bucket is in " + bucket_region_);
       return "the bucket is in " + bucket_region_;

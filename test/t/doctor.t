@@ -76,6 +76,19 @@ subtest 'a policy that allows objects only, as the README has it' => sub {
   is $rows->{cors}{detail}, 'not known: these credentials may not read the CORS rules', '... nor CORS';
 };
 
+subtest 'the same against the S3 server, which denies the rest' => sub {
+  my $private = new_bucket("$bucket-private");
+  my $deny = lit(json({ Version => '2012-10-17', Statement => [ { Effect => 'Deny', Principal => '*', Action => [ 's3:ListBucket', 's3:GetBucketCORS' ], Resource => "arn:aws:s3:::$private" } ] }));
+  $db->do(s3_settings($private), "SELECT s3_put_bucket_policy($deny);");
+  my $rows = doctor([ s3_settings($private) ]);
+  $db->do(s3_settings($private), 'SELECT s3_delete_bucket_policy();');
+  is failed($rows), '', 'nothing fails';
+  is $rows->{$_}{ok}, JSON::PP::true(), "$_ is tried" for qw(connection write read delete);
+  is_deeply [ sort grep { !defined $rows->{$_}{ok} } keys %$rows ], [qw(bucket cors region)], '... and what is not known';
+  is $rows->{region}{detail}, 'not known: HeadBucket was refused', '... the region, too';
+  is_deeply [ s3_keys($private) ], [], 'the probe is gone';
+};
+
 # What is in a bucket, hidden or not.
 sub versions {
   my ($name) = @_;
