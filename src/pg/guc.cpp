@@ -264,20 +264,26 @@ void DefineRequestSettings() {
              CheckHosts);
 }
 
-}  // namespace
-
-const Settings& CurrentSettings() { return settings; }
-
-std::uint64_t SettingsGeneration() { return generation; }
-
-void DefineSettings() {
-  settings.is_preloaded = process_shared_preload_libraries_in_progress;
+void DefineCredentialSettings() {
   DefineSecret<access_key_id, &Settings::access_key_id>("neon_s3.access_key_id",
                                                         "Access key ID of the static credentials.");
   DefineSecret<secret_access_key, &Settings::secret_access_key>(
       "neon_s3.secret_access_key", "Secret access key of the static credentials.");
   DefineSecret<session_token, &Settings::session_token>(
       "neon_s3.session_token", "Session token of the static credentials, if they are temporary.");
+  DefineText("neon_s3.credential_providers", "Where credentials are looked for, in this order.",
+             "static, environment, profile; over the network: web_identity, container, instance, "
+             "assume_role.",
+             &settings.credential_providers, "static, environment, profile",
+             CheckOption<&Settings::credential_providers>);
+  DefineText("neon_s3.credentials_file", "AWS shared credentials file of the profile provider.",
+             "Empty for the one of the server's operating system user.", &settings.credentials_file,
+             "", nullptr);
+  DefineText("neon_s3.profile", "Profile in the credentials file.", nullptr, &settings.profile,
+             "default", nullptr);
+}
+
+void DefinePlaceSettings() {
   DefineText("neon_s3.region", "Region of the bucket, part of every signature.", nullptr,
              &settings.region, "us-east-1", CheckRegion, PGC_SUSET, AssignRegion);
   DefineText("neon_s3.bucket", "Bucket for calls that name none.", nullptr, &settings.bucket, "",
@@ -303,26 +309,32 @@ void DefineSettings() {
       /*check_hook=*/nullptr,
       /*assign_hook=*/AssignAddressingStyle,
       /*show_hook=*/nullptr);
+}
+
+void DefineCallSettings() {
   DefineText("neon_s3.files_table",
              "Table of the files' metadata, looked up along the search_path.", nullptr,
              &settings.files_table, "s3_files", nullptr, PGC_USERSET);
   DefineText("neon_s3.server", "Foreign server for calls that name none.",
              "Empty for the settings neon_s3.* alone.", &settings.server, "", nullptr, PGC_USERSET);
-  DefineText("neon_s3.credential_providers", "Where credentials are looked for, in this order.",
-             "static, environment, profile; over the network: web_identity, container, instance, "
-             "assume_role.",
-             &settings.credential_providers, "static, environment, profile",
-             CheckOption<&Settings::credential_providers>);
-  DefineText("neon_s3.credentials_file", "AWS shared credentials file of the profile provider.",
-             "Empty for the one of the server's operating system user.", &settings.credentials_file,
-             "", nullptr);
-  DefineText("neon_s3.profile", "Profile in the credentials file.", nullptr, &settings.profile,
-             "default", nullptr);
   DefineSeconds("neon_s3.expires_in", "How long a presigned URL is good for by default.",
                 &settings.expires_in, /*default=*/300, PGC_USERSET);
   DefineSeconds("neon_s3.max_expires_in",
                 "Longest expiry that roles without superuser may ask for.",
                 &settings.max_expires_in, /*default=*/kMaxExpiry, PGC_SUSET);
+}
+
+}  // namespace
+
+const Settings& CurrentSettings() { return settings; }
+
+std::uint64_t SettingsGeneration() { return generation; }
+
+void DefineSettings() {
+  settings.is_preloaded = process_shared_preload_libraries_in_progress;
+  DefineCredentialSettings();
+  DefinePlaceSettings();
+  DefineCallSettings();
   DefineRequestSettings();
   DefineLifecycleSettings();
 #if PG_VERSION_NUM >= 150000
