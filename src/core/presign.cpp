@@ -81,6 +81,10 @@ void AddSignedHeader(std::string_view name, std::string_view value, SignedHeader
   if (EqualsLower(name, "host") || EqualsLower(name, "authorization") || IsReserved(name)) {
     RefuseReserved("header", name);
   }
+  AddKnownHeader(name, value, headers);
+}
+
+void AddKnownHeader(std::string_view name, std::string_view value, SignedHeaders* headers) {
   if (HasControls(value)) {
     throw Error(ErrorCode::kBadArgument,
                 "header \"" + LowerCase(name) + "\" has control characters");

@@ -24,6 +24,8 @@ void AddQueryParameter(std::string_view name, std::string_view value, QueryParam
 // kBadArgument unless it is a header of RFC 9110 that a caller may sign: no control characters, not
 // "host", and none of the signature's own.
 void AddSignedHeader(std::string_view name, std::string_view value, SignedHeaders* headers);
+// The same for a name that is known to be one of these, in lower case.
+void AddKnownHeader(std::string_view name, std::string_view value, SignedHeaders* headers);
 
 // How long a URL of Signature Version 4 can be good for, in seconds.
 constexpr std::int64_t kMinExpiry = 1;

@@ -49,7 +49,7 @@ UploadHeaders::UploadHeaders(const UploadConstraints& constraints) {
 }
 
 void UploadHeaders::AddTo(SignedHeaders* headers) const {
-  for (const Header& header : *this) AddSignedHeader(header.name, header.value, headers);
+  for (const Header& header : *this) AddKnownHeader(header.name, header.value, headers);
 }
 
 }  // namespace neon_s3
