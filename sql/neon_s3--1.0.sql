@@ -324,6 +324,30 @@ AS 'MODULE_PATHNAME', 'neon_s3_begin_upload' LANGUAGE C VOLATILE PARALLEL UNSAFE
 COMMENT ON FUNCTION s3_begin_upload(text, text, text, interval, text, bigint, bytea, boolean, jsonb) IS
 'Inserts the row of a new file into the governed files table (neon_s3.files_table) with the caller''s rights, and returns the presigned PUT URL for it and the headers to send with it, verbatim: no row, no URL. Row-level security decides. columns: further columns of the row, by name. The key and the URL are the bucket''s of the table; what exceeds the table''s limits is 22023.';
 
+CREATE FUNCTION s3_begin_multipart_upload(
+  file_name text, content_type text, user_id text, content_length bigint, part_size bigint DEFAULT NULL,
+  expires_in interval DEFAULT NULL, key_prefix text DEFAULT '', columns jsonb DEFAULT NULL,
+  OUT id bigint, OUT object_key text, OUT file_url text, OUT upload_id text, OUT part_size bigint,
+  OUT part_count integer, OUT expires_at timestamptz)
+AS 'MODULE_PATHNAME', 'neon_s3_begin_multipart_upload' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
+
+COMMENT ON FUNCTION s3_begin_multipart_upload(text, text, text, bigint, bigint, interval, text, jsonb) IS
+'The same as s3_begin_upload for a large file, which clients upload in parts with the URLs of s3_upload_part_urls. part_size: by default 8 MiB, or what 10,000 parts need.';
+
+CREATE FUNCTION s3_upload_part_urls(object_key text, part_numbers integer[] DEFAULT NULL, expires_in interval DEFAULT NULL)
+RETURNS TABLE (part_number integer, size bigint, presigned_url text)
+AS 'MODULE_PATHNAME', 'neon_s3_upload_part_urls' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000 ROWS 100;
+
+COMMENT ON FUNCTION s3_upload_part_urls(text, integer[], interval) IS
+'Presigned PUT URLs for parts of a multipart upload under way, each for a part of exactly that size; by default for those that have not been uploaded yet. For who may update the file''s row: 42501 for any other key. Extends the upload''s expiry.';
+
+CREATE FUNCTION s3_uploaded_parts(object_key text)
+RETURNS TABLE (part_number integer, size bigint, etag text)
+AS 'MODULE_PATHNAME', 'neon_s3_uploaded_parts' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000 ROWS 100;
+
+COMMENT ON FUNCTION s3_uploaded_parts(text) IS
+'The parts of a multipart upload under way that S3 has, for who may select the file''s row; 42501 for any other key.';
+
 CREATE FUNCTION s3_abort_upload(object_key text)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'neon_s3_abort_upload' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100;

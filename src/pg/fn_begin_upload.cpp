@@ -1,132 +1,19 @@
 // s3_begin_upload and s3_file_url, which row-level security of the files table gates.
 #include "core/content_disposition.h"
-#include "core/upload_limits.h"
 #include "pg/boundary.h"
-#include "pg/files_guard.h"
-#include "pg/files_table.h"
-#include "pg/governed.h"
 #include "pg/ledger.h"
+#include "pg/new_upload.h"
 #include "pg/result.h"
 #include "pg/row_gate.h"
 #include "pg/upload.h"
 
 extern "C" {
-#include "access/htup_details.h"
-#include "catalog/pg_type.h"
-#include "executor/executor.h"
-#include "funcapi.h"
-#include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 #include "utils/timestamp.h"
 }
 
 namespace neon_s3 {
 namespace {
-
-std::string_view Utf8(const text* value) {
-  return ToUtf8(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
-}
-
-text* TextArg(FunctionCallInfo fcinfo, int n) {
-  return PG_ARGISNULL(n) ? nullptr : PG_GETARG_TEXT_PP(n);
-}
-
-// Signs with the mapping of the table's owner, else PUBLIC's, whoever calls.
-Target TargetOf(const GovernedTable& table) {
-  const std::string_view server =
-      table.server == nullptr
-          ? std::string_view()
-          : std::string_view(VARDATA_ANY(table.server), VARSIZE_ANY_EXHDR(table.server));
-  const SavedRole saved = BecomeRole(table.owner);
-  const Target target = ResolveTarget(Utf8(table.bucket), OptionalText(server));
-  RestoreRole(saved);
-  return target;
-}
-
-// ---------------------------------------------------------------- the table's limits
-
-void CheckContentType(const GovernedTable& table, const OptionalText& content_type) {
-  if (table.content_types == nullptr) return;
-  Datum* patterns;
-  bool* nulls;
-  int count;
-  deconstruct_array(table.content_types, TEXTOID, -1, false, TYPALIGN_INT, &patterns, &nulls,
-                    &count);
-  bool matches = false;
-  for (int i = 0; content_type && i < count; ++i) {
-    const std::string_view pattern = Utf8(DatumGetTextPP(patterns[i]));
-    Guard([&] { matches = matches || MatchesType(*content_type, pattern); });
-  }
-  if (!matches) Guard([&] { RefuseType(content_type); });
-}
-
-void CheckLimits(const Extension& extension, const GovernedTable& table,
-                 const UploadConstraints& constraints) {
-  if (table.max_size >= 0) {
-    Guard([&] { CheckMaxSize(table.max_size, constraints.content_length); });
-  }
-  CheckContentType(table, constraints.content_type);
-  if (constraints.overwrite && !IsTrusted(extension, GetUserId())) {
-    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                    errmsg("permission denied to begin an upload with overwrite => true"),
-                    errhint("Only roles that may execute s3_presign_get may.")));
-  }
-}
-
-// ---------------------------------------------------------------- the row
-
-// What InsertFile() returns.
-TupleDesc FileDesc() {
-  static TupleDesc desc = nullptr;
-  if (desc != nullptr) return desc;
-  MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
-  TupleDesc made = CreateTemplateTupleDesc(5);
-  TupleDescInitEntry(made, 1, "id", INT8OID, -1, 0);
-  TupleDescInitEntry(made, 2, "object_key", TEXTOID, -1, 0);
-  TupleDescInitEntry(made, 3, "file_url", TEXTOID, -1, 0);
-  TupleDescInitEntry(made, 4, "user_id", TEXTOID, -1, 0);
-  TupleDescInitEntry(made, 5, "upload_timestamp", TIMESTAMPTZOID, -1, 0);
-  desc = BlessTupleDesc(made);
-  MemoryContextSwitchTo(caller);
-  return desc;
-}
-
-// The guard lets this very row pass.
-Datum InsertExpected(Oid table, const NewFile& file) {
-  volatile Datum row = 0;
-  const ExpectedInsert before = ExpectInsert({table, file.object_key});
-  PG_TRY();
-  { row = InsertFile(table, file, FileDesc()); }
-  PG_FINALLY();
-  { ExpectInsert(before); }
-  PG_END_TRY();
-  return row;
-}
-
-struct InsertedId {
-  Datum value;
-  bool is_null;
-};
-
-InsertedId InsertRow(const GovernedTable& table, const NewFile& file) {
-  const Datum row = InsertExpected(table.relation, file);
-  if (row == 0) {
-    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                    errmsg("a trigger of the files table skipped the row of the upload")));
-  }
-  HeapTupleHeader header = DatumGetHeapTupleHeader(row);
-  InsertedId id;
-  bool is_null;
-  const text* key = DatumGetTextPP(GetAttributeByNum(header, 2, &is_null));
-  if (is_null || Utf8(key) != Utf8(file.object_key)) {
-    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                    errmsg("a trigger of the files table changed the key of the upload")));
-  }
-  id.value = GetAttributeByNum(header, 1, &id.is_null);
-  return id;
-}
 
 void Record(const Extension& extension, const GovernedTable& table, const SignedUpload& upload,
             const text* key, FunctionCallInfo fcinfo) {
@@ -164,7 +51,7 @@ Datum neon_s3_begin_upload(PG_FUNCTION_ARGS) {
   }
   CheckLimits(extension, table, constraints);
 
-  const Target target = TargetOf(table);
+  const Target target = OwnersTarget(table.owner, table.bucket, table.server);
   const SignedUpload& upload =
       SignUpload({Operation::kBeginUpload, Utf8(table.key_prefix), key_prefix.value_or(""),
                   *file_name, constraints, &target, expires_in});
@@ -172,8 +59,8 @@ Datum neon_s3_begin_upload(PG_FUNCTION_ARGS) {
   const Datum url = UrlDatum(upload.url.presigned);
   const Datum key = TextDatum(upload.object_key);
   const Datum file_url = TextDatum(upload.public_url);
-  const InsertedId id = InsertRow(table, {DatumGetTextPP(key), DatumGetTextPP(file_url),
-                                          TextArg(fcinfo, 2), nullptr, nullptr, columns});
+  const InsertedId id = InsertUpload(table, {DatumGetTextPP(key), DatumGetTextPP(file_url),
+                                             TextArg(fcinfo, 2), nullptr, nullptr, columns});
   Record(extension, table, upload, DatumGetTextPP(key), fcinfo);
 
   Datum values[] = {id.value,
@@ -202,7 +89,7 @@ Datum neon_s3_file_url(PG_FUNCTION_ARGS) {
   SPI_finish();
   if (!may_download) RefuseRow(PG_GETARG_TEXT_PP(0));
 
-  const Target target = TargetOf(table);
+  const Target target = OwnersTarget(table.owner, table.bucket, table.server);
   const TimestampTz now = GetCurrentTimestamp();
   SignedUrl url;
   Guard([&] {

@@ -16,14 +16,6 @@ extern "C" {
 namespace neon_s3 {
 namespace {
 
-[[noreturn]] void RefuseInherited(const text* key) {
-  ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                  errmsg("upload of \"%s\" was begun before this database became a branch",
-                         TextDatumGetCString(PointerGetDatum(key))),
-                  errhint("Only the original may end it.")));
-  pg_unreachable();
-}
-
 [[noreturn]] void RefuseConfirmed(const text* key) {
   ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
                   errmsg("upload of \"%s\" has ended meanwhile",

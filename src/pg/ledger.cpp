@@ -32,8 +32,50 @@ OwnStatement settle(
     "governed_table OPERATOR(pg_catalog.=) $2 AND pending",
     kSettleTypes);
 
+constexpr Oid kExtendTypes[] = {TEXTOID, INT4OID, TIMESTAMPTZOID};
+OwnStatement extend(
+    "UPDATE @.s3_issued_keys SET expires_at = $3 WHERE object_key OPERATOR(pg_catalog.=) $1 AND "
+    "governed_table OPERATOR(pg_catalog.=) $2 AND expires_at OPERATOR(pg_catalog.<) $3",
+    kExtendTypes);
+
 // Of s3_issued_keys.
-enum Attribute { kObjectKey = 1, kGovernedTable, kBucket, kServer, kPending, kBegunAt };
+enum Attribute {
+  kObjectKey = 1,
+  kGovernedTable,
+  kBucket,
+  kServer,
+  kPending,
+  kBegunAt,
+  kBegunBy,
+  kExpiresAt,
+  kContentType,
+  kContentLength,
+  kChecksum,
+  kUploadId,
+  kPartSize,
+};
+
+const text* CopyText(Datum value, bool is_null) {
+  return is_null ? nullptr : DatumGetTextPCopy(value);
+}
+
+Issued FromTuple(Relation ledger, HeapTuple tuple, const Armed& armed) {
+  Datum values[MaxHeapAttributeNumber];
+  bool nulls[MaxHeapAttributeNumber];
+  heap_deform_tuple(tuple, RelationGetDescr(ledger), values, nulls);
+  Issued issued = {};
+  issued.is_known = true;
+  issued.is_pending = DatumGetBool(values[kPending - 1]);
+  issued.is_inherited =
+      armed.as_branch && DatumGetTimestampTz(values[kBegunAt - 1]) < armed.armed_at;
+  issued.bucket = CopyText(values[kBucket - 1], false);
+  issued.server = CopyText(values[kServer - 1], nulls[kServer - 1]);
+  issued.content_length =
+      nulls[kContentLength - 1] ? -1 : DatumGetInt64(values[kContentLength - 1]);
+  issued.upload_id = CopyText(values[kUploadId - 1], nulls[kUploadId - 1]);
+  issued.part_size = nulls[kPartSize - 1] ? -1 : DatumGetInt64(values[kPartSize - 1]);
+  return issued;
+}
 
 char NullIf(bool is_null) { return is_null ? 'n' : ' '; }
 
@@ -77,18 +119,24 @@ Issued FindIssued(const Extension& extension, const GovernedTable& table, const 
   SysScanDesc scan = systable_beginscan(ledger, OwnRelation(extension, "s3_issued_keys_pkey"), true,
                                         nullptr, 2, keys);
   HeapTuple tuple = systable_getnext(scan);
-  if (HeapTupleIsValid(tuple)) {
-    Datum values[MaxHeapAttributeNumber];
-    bool nulls[MaxHeapAttributeNumber];
-    heap_deform_tuple(tuple, RelationGetDescr(ledger), values, nulls);
-    issued.is_known = true;
-    issued.is_pending = DatumGetBool(values[kPending - 1]);
-    issued.is_inherited =
-        armed.as_branch && DatumGetTimestampTz(values[kBegunAt - 1]) < armed.armed_at;
-  }
+  if (HeapTupleIsValid(tuple)) issued = FromTuple(ledger, tuple, armed);
   systable_endscan(scan);
   table_close(ledger, AccessShareLock);
   return issued;
+}
+
+void RefuseInherited(const text* key) {
+  ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                  errmsg("upload of \"%s\" was begun before this database became a branch",
+                         TextDatumGetCString(PointerGetDatum(key))),
+                  errhint("Only the original may end it.")));
+  pg_unreachable();
+}
+
+void ExtendUpload(const Extension& extension, const GovernedTable& table, const text* key,
+                  TimestampTz expires_at) {
+  Datum values[] = {PointerGetDatum(key), Int32GetDatum(table.id), TimestampTzGetDatum(expires_at)};
+  extend.Execute(extension, values);
 }
 
 bool SettleUpload(const Extension& extension, const GovernedTable& table, const text* key) {

@@ -69,6 +69,45 @@ subtest 'an upload' => sub {
   $db->do('DELETE FROM s3_delete_queue;');
 };
 
+subtest 'a multipart upload' => sub {
+  my $mib = 1 << 20;
+  my $size = 11 * $mib + 5;
+  my $begin = sub { "SELECT object_key, upload_id, part_size, part_count FROM s3_begin_multipart_upload('film.mp4', 'video/mp4', 'alice', $_[0]);" };
+  my ($key, $upload_id, $part_size, $count) = $db->row(user('alice'), $begin->("$size, 5 * $mib"));
+  is_deeply [ $part_size, $count ], [ 5 * $mib, 3 ], 'the plan';
+  is_deeply [ $db->row(user('alice'), 'SELECT object_key, upload_id, content_length FROM s3_uploads;') ], [ $key, $upload_id, $size ], 's3_uploads has it';
+  my $k = lit($key);
+  my $urls = sub { $db->rows(user('alice'), "SELECT * FROM s3_upload_part_urls($k$_[0]);") };
+  my @parts = $urls->('');
+  is_deeply [ map { "$_->[0] $_->[1]" } @parts ], [ '1 ' . 5 * $mib, '2 ' . 5 * $mib, '3 ' . ($mib + 5) ], 'URLs for all parts, with their sizes';
+  my $send = sub { curl('PUT', $_[0][2], body => 'x' x ($_[1] // $_[0][1]), headers => { 'content-length' => $_[1] // $_[0][1] })->{status} };
+  is $send->($parts[2], 10), 403, 'a part of another size is refused by the bucket';
+  is $send->($parts[0]), 200, 'part 1';
+  is $send->($parts[2]), 200, 'part 3';
+  is_deeply [ map { "$_->[0] $_->[1]" } $db->rows(user('alice'), "SELECT * FROM s3_uploaded_parts($k);") ], [ '1 ' . 5 * $mib, '3 ' . ($mib + 5) ], 's3_uploaded_parts';
+  is_deeply [ map { $_->[0] } $urls->('') ], [2], 'in another session: what is missing';
+  my $before = $db->value("SELECT expires_at FROM s3_uploads;");
+  is_deeply [ map { $_->[0] } $urls->(", '{3,1}', '1 h'") ], [ 3, 1 ], 'some again';
+  is $db->value("SELECT expires_at - now() > '50 min' AND expires_at > '$before' FROM s3_uploads;"), 't', '... extends the upload';
+  refused(last_of($db->try(user('alice'), "SELECT s3_upload_part_urls($k, '{4}');")), '22023', 'beyond the last part', message => qr/part_number 4 /);
+  refused(last_of($db->try(user('alice'), "SELECT s3_upload_part_urls($k, '{0}');")), '22023', 'part 0');
+  for my $call ("s3_upload_part_urls($k)", "s3_uploaded_parts($k)", "s3_upload_part_urls('absent')", "s3_uploaded_parts('absent')") {
+    refused(last_of($db->try(user('bob'), "SELECT $call;")), '42501', "42501 for bob: $call", message => qr/does not exist, or is not yours/);
+  }
+  $db->do('REVOKE UPDATE ON s3_files FROM ' . ident($web) . ';');
+  refused(last_of($db->try(user('alice'), "SELECT s3_upload_part_urls($k);")), '42501', 'without UPDATE: no URLs');
+  $db->do('GRANT UPDATE ON s3_files TO ' . ident($web) . ';');
+  refused(last_of($db->try(user('alice'), $begin->(0))), '22023', 'no bytes');
+  refused(last_of($db->try(user('alice'), $begin->("$size, $mib"))), '22023', 'parts too small');
+  refused(last_of($db->try(user('alice'), $begin->('NULL'))), '22023', 'no length');
+  refused(last_of($db->try(user('bob'), $begin->($size))), '42501', "another user's row");
+  my $single = lit(begin_upload('alice')->{object_key});
+  refused(last_of($db->try(user('alice'), "SELECT s3_upload_part_urls($single);")), '55000', 'no multipart upload', hint => qr/\w/);
+  is $db->value(user('alice'), "SELECT s3_abort_upload($k);"), 't', 'alice aborts it';
+  refused(last_of($db->try(user('alice'), "SELECT s3_upload_part_urls($k);")), '42501', '... and gets no more URLs');
+  $db->do(@settings, 'SELECT s3_abort_multipart_upload(' . lit($key) . ', ' . lit($upload_id) . ');', 'DELETE FROM s3_files; DELETE FROM s3_delete_queue; DELETE FROM s3_issued_keys;');
+};
+
 subtest 's3_file_url in a parallel query' => sub {
   my @alice = (user('alice'), 'SET min_parallel_table_scan_size = 0; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;');
   $db->do(user('alice'), 'SELECT count(s3_begin_upload(i::text, NULL, \'alice\')) FROM generate_series(1, 200) i;');

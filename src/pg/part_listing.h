@@ -1,0 +1,16 @@
+// The parts of a multipart upload that S3 has. C++ side.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "core/s3_response.h"
+#include "net/s3_client.h"
+
+namespace neon_s3 {
+
+// All of them, by number. kNotFound if there is no such upload (any more).
+std::vector<ListedPart> ListAllParts(S3Client& s3, std::string_view bucket, std::string_view key,
+                                     std::string_view upload_id);
+
+}  // namespace neon_s3
