@@ -219,7 +219,7 @@ CREATE TABLE s3_delete_queue (
   state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'running', 'dead', 'kept'))
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
 
-CREATE INDEX s3_delete_queue_key ON s3_delete_queue (object_key);
+CREATE INDEX s3_delete_queue_key ON s3_delete_queue USING hash (object_key);
 CREATE INDEX s3_delete_queue_due ON s3_delete_queue (next_attempt_at) WHERE state IN ('pending', 'running');
 
 COMMENT ON TABLE s3_delete_queue IS

@@ -6,9 +6,11 @@
 
 extern "C" {
 #include "access/genam.h"
-#include "access/htup_details.h"
+#include "access/stratnum.h"
 #include "access/table.h"
+#include "access/tableam.h"
 #include "catalog/pg_type.h"
+#include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -65,10 +67,11 @@ bool IsState(Datum value, const char* state) {
 }
 
 // Whether the item is to be cancelled. 55006 where a drainer has it.
-bool IsCancellable(Relation queue, HeapTuple item, const GovernedTable& table, const text* key) {
-  Datum values[kState];
-  bool nulls[kState];
-  heap_deform_tuple(item, RelationGetDescr(queue), values, nulls);
+bool IsCancellable(TupleTableSlot* item, const GovernedTable& table, const text* key) {
+  slot_getallattrs(item);
+  const Datum* values = item->tts_values;
+  const bool* nulls = item->tts_isnull;
+  if (!IsSameText(values[kObjectKey - 1], key)) return false;
   if (!IsSameText(values[kBucket - 1], table.bucket)) return false;
   if (IsState(values[kState - 1], "kept")) return false;
   const bool is_leased = IsState(values[kState - 1], "running") &&
@@ -78,21 +81,39 @@ bool IsCancellable(Relation queue, HeapTuple item, const GovernedTable& table, c
   return table.server != nullptr && IsSameText(values[kServer - 1], table.server);
 }
 
+IndexScanDesc BeginScan(Relation table, Relation index, Snapshot snapshot) {
+#if PG_VERSION_NUM >= 180000
+  return index_beginscan(table, index, snapshot, nullptr, 1, 0);
+#else
+  return index_beginscan(table, index, snapshot, 1, 0);
+#endif
+}
+
+// The index is a hash index, so other keys may come along. 55006 as above.
+bool FindItems(Relation queue, Relation index, Snapshot snapshot, const GovernedTable& table,
+               const text* key) {
+  ScanKeyData by_key;
+  ScanKeyInit(&by_key, 1, HTEqualStrategyNumber, F_TEXTEQ, PointerGetDatum(key));
+  IndexScanDesc scan = BeginScan(queue, index, snapshot);
+  index_rescan(scan, &by_key, 1, nullptr, 0);
+  TupleTableSlot* slot = table_slot_create(queue, nullptr);
+  bool found = false;
+  while (index_getnext_slot(scan, ForwardScanDirection, slot)) {
+    found = IsCancellable(slot, table, key) || found;
+  }
+  ExecDropSingleTupleTableSlot(slot);
+  index_endscan(scan);
+  return found;
+}
+
 // With all that is committed now, whatever the transaction's own snapshot.
 bool HasItemsToCancel(const Extension& extension, const GovernedTable& table, const text* key) {
   Relation queue = table_open(OwnRelation(extension, "s3_delete_queue"), AccessShareLock);
+  Relation index = index_open(OwnRelation(extension, "s3_delete_queue_key"), AccessShareLock);
   Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
-  ScanKeyData by_key;
-  ScanKeyInit(&by_key, kObjectKey, BTEqualStrategyNumber, F_TEXTEQ, PointerGetDatum(key));
-  SysScanDesc scan = systable_beginscan(queue, OwnRelation(extension, "s3_delete_queue_key"), true,
-                                        snapshot, 1, &by_key);
-  bool found = false;
-  HeapTuple item;
-  while (HeapTupleIsValid(item = systable_getnext(scan))) {
-    found = IsCancellable(queue, item, table, key) || found;
-  }
-  systable_endscan(scan);
+  const bool found = FindItems(queue, index, snapshot, table, key);
   UnregisterSnapshot(snapshot);
+  index_close(index, AccessShareLock);
   table_close(queue, AccessShareLock);
   return found;
 }
