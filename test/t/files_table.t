@@ -221,6 +221,24 @@ subtest 'statements and transactions' => sub {
   cmp_ok $kept[-1][0], '<=', 3, 'a table altered a hundred times: one plan' or diag explain $kept[-1];
 };
 
+subtest 'tables that another session changes' => sub {
+  my $session = $db->session($bucket);
+  my $save_as = sub { $session->run("SELECT id, user_id FROM s3_save_metadata('k' || gen_random_uuid(), 'u', '$_[0]', 'a/b', 5);")->{out} };
+  $db->do(table('s3_files'));
+  is $save_as->(1), "1\x1f1", 'a plan is kept';
+  $db->do('ALTER TABLE s3_files ALTER user_id TYPE int USING user_id::int, ADD size numeric(4, 1);');
+  is $save_as->(2), "2\x1f2", 'another type, and a column more';
+  is $db->value('SELECT size FROM s3_files WHERE user_id = 2;'), '5.0', '... that is filled';
+  $db->do('DROP TABLE s3_files;', table('s3_files'));
+  is $save_as->('three'), "1\x1fthree", 'another table';
+  my $ddl = $db->session('BEGIN;', 'ALTER TABLE s3_files RENAME TO older;', 'CREATE TABLE s3_files (LIKE older INCLUDING ALL);');
+  $session->start("SELECT FROM s3_save_metadata('waits', 'u', 'me');");
+  wait_until(sub { $db->value("SELECT wait_event_type FROM pg_stat_activity WHERE pid = $session->{pid};") eq 'Lock' });
+  $ddl->run('COMMIT;');
+  is $session->result->{state}, '00000', 'a table renamed while the call waits for it';
+  is_deeply [ $db->row('SELECT (SELECT count(*) FROM older), count(*) FROM s3_files;') ], [ 1, 1 ], '... and the row is in the one of that name';
+};
+
 subtest 'through a transaction pooler' => sub {
   # Every transaction in another session, as PgBouncer does it.
   my @sessions = map { $db->session(@{[ NeonS3Test::s3_settings('my-bucket') ]}) } 1 .. 2;
