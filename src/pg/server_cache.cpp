@@ -31,6 +31,7 @@ constexpr std::size_t kMostServers = 256;
 
 struct Entry {
   Oid role;
+  bool is_checked;  // the role has USAGE
   std::string name;
   SecretString texts;  // that `server.given` has views of
   NamedServer server;
@@ -85,16 +86,19 @@ void RetireAll() {
   pg_unreachable();
 }
 
-ForeignServer* RequireServer(const char* name, Oid role) {
-  const Oid oid = get_foreign_server_oid(name, true);
-  if (!OidIsValid(oid)) RefuseUnknown(name);
+void CheckUsage(Oid server, const char* name, Oid role) {
 #if PG_VERSION_NUM >= 160000
-  const AclResult acl = object_aclcheck(ForeignServerRelationId, oid, role, ACL_USAGE);
+  const AclResult acl = object_aclcheck(ForeignServerRelationId, server, role, ACL_USAGE);
 #else
-  const AclResult acl = pg_foreign_server_aclcheck(oid, role, ACL_USAGE);
+  const AclResult acl = pg_foreign_server_aclcheck(server, role, ACL_USAGE);
 #endif
   if (acl != ACLCHECK_OK) aclcheck_error(acl, OBJECT_FOREIGN_SERVER, name);
+}
 
+ForeignServer* RequireServer(const char* name, Oid role, bool is_checked) {
+  const Oid oid = get_foreign_server_oid(name, true);
+  if (!OidIsValid(oid)) RefuseUnknown(name);
+  if (is_checked) CheckUsage(oid, name, role);
   ForeignServer* server = GetForeignServer(oid);
   if (std::string_view(GetForeignDataWrapper(server->fdwid)->fdwname) != "neon_s3") {
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -163,8 +167,8 @@ void TakeTexts(Target given, Entry* entry) {
 }
 
 // Only what is found is kept.
-Entry* Add(const char* name, Oid role) {
-  const ForeignServer& server = *RequireServer(name, role);
+Entry* Add(const char* name, Oid role, bool is_checked) {
+  const ForeignServer& server = *RequireServer(name, role, is_checked);
   Target given = {};
   Take(server.options, &given);
   List* mapping = MappingOptions(server.serverid, role);
@@ -172,6 +176,7 @@ Entry* Add(const char* name, Oid role) {
   Guard([&] {
     auto entry = std::make_unique<Entry>();
     entry->role = role;
+    entry->is_checked = is_checked;
     entry->name = name;
     TakeTexts(given, entry.get());
     if (cache->entries.size() == kMostServers) RetireAll();
@@ -181,29 +186,39 @@ Entry* Add(const char* name, Oid role) {
   return cache->entries.back().get();
 }
 
-Entry* Find(std::string_view name, Oid role) {
+bool IsFor(const Entry& entry, std::string_view name, Oid role, bool is_checked) {
+  return entry.role == role && entry.is_checked == is_checked && entry.name == name;
+}
+
+Entry* FindEntry(std::string_view name, Oid role, bool is_checked) {
   for (const auto& entry : cache->entries) {
-    if (entry->role == role && entry->name == name) return entry.get();
+    if (IsFor(*entry, name, role, is_checked)) return entry.get();
   }
   return nullptr;
 }
 
-}  // namespace
-
-NamedServer& FindServer(std::string_view name, Oid role) {
+NamedServer& Find(std::string_view name, Oid role, bool is_checked) {
   if (name.size() >= NAMEDATALEN) RefuseUnknown(pnstrdup(name.data(), name.size()));
   if (cache == nullptr) Start();
   if (cache->generation != cache->catalog_generation) {
     Guard([] { RetireAll(); });
     cache->generation = cache->catalog_generation;
   }
-  if (cache->last != nullptr && cache->last->role == role && cache->last->name == name) {
+  if (cache->last != nullptr && IsFor(*cache->last, name, role, is_checked)) {
     return cache->last->server;
   }
-  Entry* entry = Find(name, role);
-  if (entry == nullptr) entry = Add(pnstrdup(name.data(), name.size()), role);
+  Entry* entry = FindEntry(name, role, is_checked);
+  if (entry == nullptr) entry = Add(pnstrdup(name.data(), name.size()), role, is_checked);
   cache->last = entry;
   return entry->server;
+}
+
+}  // namespace
+
+NamedServer& FindServer(std::string_view name, Oid role) { return Find(name, role, true); }
+
+NamedServer& FindServerUnchecked(std::string_view name, Oid role) {
+  return Find(name, role, false);
 }
 
 }  // namespace neon_s3

@@ -24,5 +24,8 @@ struct NamedServer {
 // next call on, as with any other look into the catalogs. The texts stay until the transaction
 // ends, even so; secrets are wiped then. The reference is good until the next call.
 NamedServer& FindServer(std::string_view name, Oid role);
+// The same, whatever `role` may use: for what was recorded in its name when it might. InvalidOid:
+// PUBLIC, with whose mapping it is as well.
+NamedServer& FindServerUnchecked(std::string_view name, Oid role);
 
 }  // namespace neon_s3

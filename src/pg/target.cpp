@@ -64,8 +64,7 @@ const Target& TargetWithoutServer() {
   return target;
 }
 
-const Target& TargetOfServer(std::string_view name, Oid role) {
-  NamedServer& server = FindServer(name, role);
+const Target& TargetOfServer(NamedServer& server) {
   if (server.settings_generation != SettingsGeneration()) {
     server.target = Combine(server.given);
     server.settings_generation = SettingsGeneration();
@@ -78,7 +77,16 @@ const Target& TargetOfServer(std::string_view name, Oid role) {
 Target ResolveTarget(const OptionalText& bucket, const OptionalText& server) {
   NameWaitEvent();  // whoever has a target may wait
   const std::string_view name = server ? *server : std::string_view(CurrentSettings().server);
-  Target target = name.empty() ? TargetWithoutServer() : TargetOfServer(name, GetUserId());
+  Target target =
+      name.empty() ? TargetWithoutServer() : TargetOfServer(FindServer(name, GetUserId()));
+  target.bucket = bucket;
+  return target;
+}
+
+Target ResolveTargetFor(Oid role, std::string_view bucket, std::string_view server) {
+  NameWaitEvent();
+  Target target =
+      server.empty() ? TargetWithoutServer() : TargetOfServer(FindServerUnchecked(server, role));
   target.bucket = bucket;
   return target;
 }

@@ -39,6 +39,10 @@ struct Target {
 // one of neon_s3's.
 Target ResolveTarget(const OptionalText& bucket, const OptionalText& server);
 
+// For what was recorded earlier in the name of `role`, who signs whoever calls, by the server's
+// mapping for it, else PUBLIC's. `server` is in the server's encoding; "": the settings.
+Target ResolveTargetFor(Oid role, std::string_view bucket, std::string_view server);
+
 // The arguments `bucket` and `server`, which follow one another in every function.
 Target ReadTarget(ArgReader& args);
 
