@@ -401,6 +401,12 @@ AS 'MODULE_PATHNAME', 'neon_s3_retry_outbox' LANGUAGE C VOLATILE PARALLEL UNSAFE
 COMMENT ON FUNCTION s3_retry_outbox(text) IS
 'Makes dead items of the outbox, those of a key or all, pending again, and returns how many. For roles that may execute s3_presign_get.';
 
+CREATE PROCEDURE s3_run_outbox(max_items integer DEFAULT 1000)
+AS 'MODULE_PATHNAME', 'neon_s3_run_outbox' LANGUAGE C;
+
+COMMENT ON PROCEDURE s3_run_outbox(integer) IS
+'Deletes objects of the outbox that are due, up to max_items, and commits after each batch: CALL it outside of a transaction block, as often as deletes shall reach the bucket, by several sessions at once if need be. What fails is tried again later, 10 times at most (see s3_outbox and s3_retry_outbox). A key that has a row again is left alone. No transaction is held open, and nothing locked, while S3 is asked.';
+
 CREATE FUNCTION s3_arm_lifecycle(as_branch boolean DEFAULT false)
 RETURNS void
 AS 'MODULE_PATHNAME', 'neon_s3_arm_lifecycle' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000;
@@ -851,3 +857,5 @@ REVOKE EXECUTE ON FUNCTION
   s3_enqueue_deletes(),
   s3_arm_lifecycle(boolean)
 FROM PUBLIC;
+
+REVOKE EXECUTE ON PROCEDURE s3_run_outbox(integer) FROM PUBLIC;

@@ -31,7 +31,7 @@ void LockKeyForInsert(const text* key) {
 
 bool TryLockKeyForClaim(const text* key) {
   const LOCKTAG tag = TagOf(key);
-  return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+  return LockAcquire(&tag, RowExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 }  // namespace neon_s3

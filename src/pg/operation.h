@@ -61,6 +61,7 @@ enum class Operation {
   kMoveObject,
   kSetupBucket,
   kDoctor,
+  kRunOutbox,
   kCount
 };
 
@@ -133,6 +134,7 @@ constexpr OperationInfo kOperations[] = {
     {Operation::kSetupBucket, "s3_setup_bucket", Effect::kChanges},
     // Reads only as far as a read-only transaction is concerned: its probe is gone when it returns.
     {Operation::kDoctor, "s3_doctor", Effect::kReads},
+    {Operation::kRunOutbox, "s3_run_outbox", Effect::kChanges},
 };
 
 constexpr std::size_t kOperationCount = static_cast<std::size_t>(Operation::kCount);

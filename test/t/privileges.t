@@ -24,7 +24,7 @@ sub try_as { my @results = $db->try(as(@_)); shift @results; return wantarray ? 
 # ---------------------------------------------------------------- signers
 
 my @functions = $db->rows(<<'SQL');
-SELECT p.proname, format('SELECT %s(%s);', p.proname,
+SELECT p.proname, format('%s %s(%s);', CASE p.prokind WHEN 'p' THEN 'CALL' ELSE 'SELECT' END, p.proname,
                          (SELECT string_agg('NULL::' || format_type(t, NULL), ', ' ORDER BY n)
                             FROM unnest(p.proargtypes) WITH ORDINALITY a(t, n)))
   FROM pg_depend d JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
@@ -43,7 +43,7 @@ subtest 'a fresh role can execute no signer' => sub {
   my %name = map { $_->[0] => 1 } @guarded;
   ok $name{$_}, "$_ is there" for map { "s3_presign$_" } '', qw(_get _put _head _delete _upload);
   ok $name{$_}, "$_ is there" for map { "s3_$_" } qw(put_object get_object delete_objects create_bucket doctor stats_reset);
-  refused($_, '42501', "denied: $_->{sql}", message => qr/permission denied for function/) for try_as($fresh, map { $_->[1] } @guarded);
+  refused($_, '42501', "denied: $_->{sql}", message => qr/permission denied for (?:function|procedure)/) for try_as($fresh, map { $_->[1] } @guarded);
   is $_->{state}, '00000', "allowed, for it signs nothing: $_->{sql}"
     for grep { $_->{sql} !~ /save_metadata/ } try_as($fresh, map { $_->[1] } grep { $harmless{ $_->[0] } } @functions);
   is $db->value(as($fresh, "SELECT s3_public_url('k');")), 'https://my-bucket.s3.us-east-1.amazonaws.com/k', '... s3_public_url is unsigned';

@@ -1,0 +1,48 @@
+// Many objects deleted: several requests at once, outcomes in the order of the keys. C++ side, but
+// for done(), first(), deleted() and Pop().
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/s3_response.h"
+#include "net/s3_client.h"
+#include "pg/in_order.h"
+
+namespace neon_s3 {
+
+// By DeleteObjects; one by one the keys that XML can't write. What concerns all keys is thrown.
+class KeyDeletion {
+ public:
+  // Before all else. `keys` outlive it.
+  void Plan(std::string_view bucket, const std::string_view* keys, std::size_t count);
+
+  bool done() const { return span_ == spans_.size(); }
+
+  // Waits for the outcomes that are next: of the keys from first() on, as many as deleted() has.
+  void Advance(S3Client& s3);
+  std::size_t first() const { return spans_[span_].first; }
+  const std::vector<DeletedObject>& deleted() const { return outcomes_.Front(); }
+  void Pop();
+
+ private:
+  // Keys that one request deletes.
+  struct Span {
+    std::size_t first, count;
+  };
+  void Split(std::size_t longest);
+  S3Request RequestFor(const Span& span) const;
+  std::vector<DeletedObject> OutcomeOf(const S3Reply& reply);
+  std::vector<DeletedObject> OutcomeOfMany(const Span& span, std::string_view body) const;
+
+  std::string bucket_;
+  const std::string_view* keys_ = nullptr;
+  std::size_t count_ = 0;
+  std::vector<Span> spans_;
+  std::size_t span_ = 0;
+  InOrder<std::vector<DeletedObject>> outcomes_;
+};
+
+}  // namespace neon_s3
