@@ -74,7 +74,9 @@ Datum neon_s3_save_metadata(PG_FUNCTION_ARGS) {
   const int64 size = PG_ARGISNULL(4) ? 0 : PG_GETARG_INT64(4);
   if (!PG_ARGISNULL(4)) file.size = &size;
 
-  const Datum row = InsertFile(LockFilesTable(RowExclusiveLock), file, ResultDesc(fcinfo));
+  // A copy: the table's triggers may call other functions.
+  TupleDesc result = CreateTupleDescCopy(ResultDesc(fcinfo));
+  const Datum row = InsertFile(LockFilesTable(RowExclusiveLock), file, result);
   if (row == 0) PG_RETURN_NULL();
   PG_RETURN_DATUM(row);
 }

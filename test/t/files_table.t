@@ -116,6 +116,11 @@ subtest 'views, partitions, triggers' => sub {
   is saved($trigger->('RETURN NULL;'), $save), '||||', 'a trigger that skips the row: NULLs';
   is saved($trigger->("IF pg_trigger_depth() < 3 THEN PERFORM s3_save_metadata(NEW.object_key || ''+'', ''u'', ''me'', ''a/b'', 1); END IF; RETURN NEW;"),
     'ALTER TABLE s3_files ADD size int;', $save, 'SELECT count(*), count(size) FROM s3_files;'), '3|2', 'a trigger that saves more';
+  # Descriptions of rows are kept, some at a time: of these functions' some take the place of s3_save_metadata's.
+  my @others = map { "u$_" } 1 .. 32;
+  is saved((map { "CREATE FUNCTION $_(file_name text, content_type text, expires_in interval, key_prefix text, content_length bigint, checksum_sha256 bytea, overwrite boolean, bucket text, server text, OUT method text, OUT presigned_url text, OUT headers jsonb, OUT object_key text, OUT public_file_url text, OUT expires_at timestamptz) AS 'neon_s3', 'neon_s3_presign_upload' LANGUAGE C;" } @others),
+    "SET neon_s3.access_key_id = 'a'; SET neon_s3.secret_access_key = 'b';",
+    $trigger->(join(' ', map { "PERFORM $_(''f'', ''a/b'', NULL, '''', NULL, NULL, true, NULL, NULL);" } @others) . ' RETURN NEW;'), $save), '1|k|u|me|t', 'a trigger that calls many others';
   is saved(table('s3_files'), 'CREATE TEMP TABLE log (n int);',
     'CREATE RULE also AS ON INSERT TO s3_files DO ALSO INSERT INTO log VALUES (1);', $save, 'SELECT count(*) FROM log;'), 1, 'a DO ALSO rule';
 };
