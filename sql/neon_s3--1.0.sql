@@ -348,6 +348,14 @@ AS 'MODULE_PATHNAME', 'neon_s3_uploaded_parts' LANGUAGE C VOLATILE PARALLEL REST
 COMMENT ON FUNCTION s3_uploaded_parts(text) IS
 'The parts of a multipart upload under way that S3 has, for who may select the file''s row; 42501 for any other key.';
 
+CREATE FUNCTION s3_confirm_upload(
+  INOUT object_key text,
+  OUT size bigint, OUT etag text, OUT content_type text, OUT version_id text, OUT last_modified timestamptz)
+AS 'MODULE_PATHNAME', 'neon_s3_confirm_upload' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 10000;
+
+COMMENT ON FUNCTION s3_confirm_upload(text) IS
+'Looks at the object of an upload whose row the caller may select, and compares it with what was promised: a missing object is P0002, another length, type or checksum 55000. A multipart upload is completed first, from the parts that S3 has. What was measured is recorded in the columns size, etag, content_type, version_id, checksum_sha256 and confirmed_at, where the files table has them, as the table''s owner; the upload is pending no longer. May be repeated.';
+
 CREATE FUNCTION s3_abort_upload(object_key text)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'neon_s3_abort_upload' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100;

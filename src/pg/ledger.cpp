@@ -70,6 +70,8 @@ Issued FromTuple(Relation ledger, HeapTuple tuple, const Armed& armed) {
       armed.as_branch && DatumGetTimestampTz(values[kBegunAt - 1]) < armed.armed_at;
   issued.bucket = CopyText(values[kBucket - 1], false);
   issued.server = CopyText(values[kServer - 1], nulls[kServer - 1]);
+  issued.content_type = CopyText(values[kContentType - 1], nulls[kContentType - 1]);
+  issued.checksum_sha256 = CopyText(values[kChecksum - 1], nulls[kChecksum - 1]);
   issued.content_length =
       nulls[kContentLength - 1] ? -1 : DatumGetInt64(values[kContentLength - 1]);
   issued.upload_id = CopyText(values[kUploadId - 1], nulls[kUploadId - 1]);

@@ -29,7 +29,9 @@ struct Issued {
   bool is_inherited;  // by a branch: begun before it was armed
   const text* bucket;
   const text* server;
+  const text* content_type;
   int64 content_length;
+  const bytea* checksum_sha256;
   const text* upload_id;  // null unless it is a multipart upload
   int64 part_size;
 };

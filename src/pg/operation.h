@@ -62,6 +62,7 @@ enum class Operation {
   kSetupBucket,
   kDoctor,
   kRunOutbox,
+  kConfirmUpload,
   kCount
 };
 
@@ -135,6 +136,7 @@ constexpr OperationInfo kOperations[] = {
     // Reads only as far as a read-only transaction is concerned: its probe is gone when it returns.
     {Operation::kDoctor, "s3_doctor", Effect::kReads},
     {Operation::kRunOutbox, "s3_run_outbox", Effect::kChanges},
+    {Operation::kConfirmUpload, "s3_confirm_upload", Effect::kChanges},
 };
 
 constexpr std::size_t kOperationCount = static_cast<std::size_t>(Operation::kCount);

@@ -36,7 +36,7 @@ my %harmless = map { $_ => 1 } qw(s3_public_url s3_create_files_table s3_save_me
 # They look for themselves at who calls: lifecycle.sql.
 my %checking = map { $_ => 1 } qw(s3_track_files s3_untrack_files s3_retry_outbox s3_require_trusted
   s3_begin_upload s3_abort_upload s3_file_url s3_pending_uploads
-  s3_begin_multipart_upload s3_upload_part_urls s3_uploaded_parts);
+  s3_begin_multipart_upload s3_upload_part_urls s3_uploaded_parts s3_confirm_upload);
 my @guarded = grep { !$harmless{ $_->[0] } && !$checking{ $_->[0] } } @functions;
 
 subtest 'a fresh role can execute no signer' => sub {
