@@ -321,25 +321,7 @@ Datum AsType(const text* value, Oid type) {
   pg_unreachable();
 }
 
-void Execute(const Plan& plan, Datum* values, const char* nulls, bool reads_with_row_security) {
-  MemoryContext context = CurrentMemoryContext;
-  ++running;
-  PG_TRY();
-  { SPI_execute_plan(plan.statement, values, nulls, false, 0); }
-  PG_CATCH();
-  {
-    --running;
-    if (reads_with_row_security && geterrcode() == ERRCODE_INSUFFICIENT_PRIVILEGE) {
-      RethrowWithHint(context);
-    }
-    PG_RE_THROW();
-  }
-  PG_END_TRY();
-  --running;
-}
-
-void Insert(const PlanKey& key, const NewFile& file, bool reads_with_row_security) {
-  const Plan plan = file.columns == nullptr ? FindPlan(key) : Prepare(key, file.columns);
+void Execute(const Plan& plan, const NewFile& file) {
   const text* const texts[] = {file.object_key, file.file_url, file.user_id, file.content_type};
   Datum values[kParameters + 1] = {};
   char nulls[kParameters + 1];
@@ -351,7 +333,25 @@ void Insert(const PlanKey& key, const NewFile& file, bool reads_with_row_securit
   if (file.size != nullptr) values[kSize] = Int64GetDatum(*file.size);
   nulls[kParameters] = ' ';
   values[kParameters] = PointerGetDatum(file.columns);
-  Execute(plan, values, nulls, reads_with_row_security);
+  SPI_execute_plan(plan.statement, values, nulls, false, 0);
+}
+
+void Insert(const PlanKey& key, const NewFile& file, bool reads_with_row_security) {
+  const Plan plan = file.columns == nullptr ? FindPlan(key) : Prepare(key, file.columns);
+  MemoryContext context = CurrentMemoryContext;
+  ++running;  // a domain's check and a trigger may insert, too
+  PG_TRY();
+  { Execute(plan, file); }
+  PG_CATCH();
+  {
+    --running;
+    if (reads_with_row_security && geterrcode() == ERRCODE_INSUFFICIENT_PRIVILEGE) {
+      RethrowWithHint(context);
+    }
+    PG_RE_THROW();
+  }
+  PG_END_TRY();
+  --running;
 }
 
 }  // namespace

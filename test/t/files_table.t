@@ -116,6 +116,11 @@ subtest 'views, partitions, triggers' => sub {
   is saved($trigger->('RETURN NULL;'), $save), '||||', 'a trigger that skips the row: NULLs';
   is saved($trigger->("IF pg_trigger_depth() < 3 THEN PERFORM s3_save_metadata(NEW.object_key || ''+'', ''u'', ''me'', ''a/b'', 1); END IF; RETURN NEW;"),
     'ALTER TABLE s3_files ADD size int;', $save, 'SELECT count(*), count(size) FROM s3_files;'), '3|2', 'a trigger that saves more';
+  # As many tables as there are kept plans, while one of them is to run.
+  my $filling = join ' ', map { "EXECUTE ''CREATE TABLE x$_ (id int, object_key text, file_url text, user_id text)''; PERFORM set_config(''neon_s3.files_table'', ''x$_'', true); PERFORM s3_save_metadata(''x'', ''u'', ''me'');" } 1 .. 40;
+  is saved("CREATE FUNCTION fill() RETURNS bool LANGUAGE plpgsql AS 'BEGIN IF to_regclass(''x1'') IS NULL THEN $filling END IF; RETURN true; END';",
+    'CREATE DOMAIN filling AS text CHECK (fill());', table('s3_files', user_id => 'text'), $save, table('s3_files', user_id => 'filling'), $save,
+    'SELECT count(*) FROM x40;'), 1, 'a domain whose check saves into 40 other tables';
   # Descriptions of rows are kept, some at a time: of these functions' some take the place of s3_save_metadata's.
   my @others = map { "u$_" } 1 .. 32;
   is saved((map { "CREATE FUNCTION $_(file_name text, content_type text, expires_in interval, key_prefix text, content_length bigint, checksum_sha256 bytea, overwrite boolean, bucket text, server text, OUT method text, OUT presigned_url text, OUT headers jsonb, OUT object_key text, OUT public_file_url text, OUT expires_at timestamptz) AS 'neon_s3', 'neon_s3_presign_upload' LANGUAGE C;" } @others),
