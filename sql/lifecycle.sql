@@ -179,6 +179,20 @@ TABLE outbox;
 DELETE FROM s3_delete_queue;
 CREATE POLICY everything ON s3_files USING (true);
 
+-- a key that follows another table's
+CREATE TABLE names (name text PRIMARY KEY);
+INSERT INTO names VALUES ('y1');
+ALTER TABLE s3_files ADD CONSTRAINT follows FOREIGN KEY (object_key) REFERENCES names ON UPDATE CASCADE;
+GRANT ALL ON names TO regress_s3_user;
+SET ROLE regress_s3_user;
+\set VERBOSITY default
+UPDATE names SET name = 'of somebody else';
+\set VERBOSITY sqlstate
+RESET ROLE;
+SELECT s3_track_files();
+ALTER TABLE s3_files DROP CONSTRAINT follows;
+DROP TABLE names;
+
 -- what stops a table from being governed
 \set VERBOSITY default
 ALTER TABLE s3_files OWNER TO regress_s3_user;

@@ -127,6 +127,15 @@ const text* TakeMovedRow() {
   pg_unreachable();
 }
 
+[[noreturn]] void RefuseCascade(Relation relation) {
+  ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                  errmsg("a foreign key cannot change \"object_key\" of governed table \"%s\"",
+                         RelationGetRelationName(relation)),
+                  errhint("Declare the foreign key without ON UPDATE CASCADE, SET NULL or SET "
+                          "DEFAULT.")));
+  pg_unreachable();
+}
+
 void CheckMeasured(const TriggerData& trigger) {
   TupleDesc desc = RelationGetDescr(trigger.tg_relation);
   for (int i = 0; i < desc->natts; ++i) {
@@ -185,6 +194,8 @@ void GuardUpdate(const Extension& extension, const GovernedTable& table, const T
   const text* after = KeyOf(trigger.tg_newtuple, desc, column);
   const bool same =
       before != nullptr && after != nullptr ? IsSameText(before, after) : before == after;
+  // As a foreign key's action runs: as the table's owner, whoever updated the other table.
+  if (!same && InNoForceRLSOperation()) RefuseCascade(trigger.tg_relation);
   if (!is_trusted) {
     if (!same) RefuseUpdate(trigger.tg_relation, "object_key");
     CheckMeasured(trigger);

@@ -5,7 +5,7 @@
 #include "pg/row_gate.h"
 
 extern "C" {
-#include "catalog/namespace.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/acl.h"

@@ -117,6 +117,25 @@ subtest 's3_file_url in a parallel query' => sub {
   $db->do('DELETE FROM s3_files; DELETE FROM s3_delete_queue; DELETE FROM s3_issued_keys;');
 };
 
+subtest 'a files table over shards' => sub {
+  plan skip_all => 'no postgres_fdw' if !$server->value("SELECT count(*) FROM pg_available_extensions WHERE name = 'postgres_fdw';");
+  my ($host, $port, $super) = $server->row("SELECT split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_user;");
+  my $columns = 'id bigint, object_key text UNIQUE, file_url text, user_id text, upload_timestamp timestamptz';
+  $db->do('CREATE EXTENSION postgres_fdw;', "CREATE SERVER shards FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host @{[ lit($host) ]}, port '$port', dbname @{[ lit($db->{env}{PGDATABASE}) ]});",
+    "CREATE USER MAPPING FOR PUBLIC SERVER shards OPTIONS (user @{[ lit($super) ]}, password_required 'false');", "CREATE TABLE shard0 ($columns); CREATE TABLE shard1 ($columns);",
+    'CREATE TABLE sharded (id bigserial, object_key text, file_url text, user_id text, upload_timestamp timestamptz DEFAULT now()) PARTITION BY HASH (object_key); CREATE INDEX ON sharded (object_key);',
+    "CREATE FOREIGN TABLE sharded0 PARTITION OF sharded FOR VALUES WITH (MODULUS 2, REMAINDER 0) SERVER shards OPTIONS (table_name 'shard0');",
+    'ALTER TABLE sharded ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON sharded USING (user_id = current_setting(\'app.who\', true)); GRANT ALL ON sharded, sharded_id_seq TO ' . ident($web) . ';',
+    @settings, "SELECT s3_track_files('sharded');", "CREATE FOREIGN TABLE sharded1 PARTITION OF sharded FOR VALUES WITH (MODULUS 2, REMAINDER 1) SERVER shards OPTIONS (table_name 'shard1');");
+  my @alice = (user('alice'), "SET neon_s3.files_table = 'sharded';");
+  $db->do(@alice, "SELECT count(s3_begin_upload(i::text, NULL, 'alice')) FROM generate_series(1, 40) i;");
+  is $db->value('SELECT (SELECT count(*) > 0 FROM shard0) AND (SELECT count(*) > 0 FROM shard1);'), 't', 'begun uploads have their rows on both shards';
+  refused(last_of($db->try(@alice, "INSERT INTO sharded (object_key, user_id) VALUES ('x', 'alice');")), '42501', 'the guard is there');
+  is $db->value(@alice, 'SELECT count(DISTINCT s3_file_url(object_key)) FROM sharded;'), 40, 'URLs of all of them';
+  is $db->value(@alice, 'DELETE FROM sharded; RESET ROLE; SELECT count(*) FROM s3_outbox;'), 40, 'deletes are enqueued';
+  $db->do('SET client_min_messages = error;', 'DROP TABLE sharded, shard0, shard1; DROP EXTENSION postgres_fdw CASCADE; DELETE FROM s3_delete_queue; DELETE FROM s3_issued_keys;');
+};
+
 subtest 'no row, no URL' => sub {
   my $rows = sub { $db->value('SELECT (SELECT count(*) FROM s3_files) || \' \' || (SELECT count(*) FROM s3_issued_keys WHERE pending);') };
   my $before = $rows->();
