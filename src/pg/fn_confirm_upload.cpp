@@ -242,7 +242,8 @@ Datum neon_s3_confirm_upload(PG_FUNCTION_ARGS) {
   const text* key = PG_GETARG_TEXT_PP(0);
   const Issued issued = FindUpload(extension, table, key);
   const Target target = OwnersTarget(table.owner, issued.bucket, issued.server);
-  const Found& found = FindObject(issued, Utf8(key), target);
+  const OptionalText utf8_key = Utf8(key);
+  const Found& found = FindObject(issued, utf8_key, target);
   if (!found.difference.empty()) RefuseDifference(key, found);
   if (issued.is_pending) Record(extension, table, key, found);
   return ConfirmedRow(fcinfo, found);

@@ -285,7 +285,8 @@ Datum neon_s3_uploaded_parts(PG_FUNCTION_ARGS) {
   RequireMultipart(issued, key);
 
   const Target target = OwnersTarget(table.owner, issued.bucket, issued.server);
-  for (const ListedPart& part : FindParts(Utf8(key), issued, target)) {
+  const OptionalText utf8_key = Utf8(key);
+  for (const ListedPart& part : FindParts(utf8_key, issued, target)) {
     Row row;
     row.Integer(part.part_number);
     row.BigInt(part.size);
