@@ -107,7 +107,8 @@ class HttpServer {
       handler = handler_;
       peak_ = std::max(peak_.load(), ++serving_);
     }
-    const ServedReply reply = handler(request);
+    ServedReply reply = handler(request);
+    if (request.method == "HEAD") reply.bytes.erase(EndOfHead(reply.bytes));
     --serving_;  // before the client knows
     if (reply.end == ServedReply::kDrip) {
       for (const char c : reply.bytes) {
@@ -123,6 +124,12 @@ class HttpServer {
       setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     }
     return reply.end == ServedReply::kKeep;
+  }
+
+  // A client that finds a body there closes the connection.
+  static std::size_t EndOfHead(const std::string& bytes) {
+    const std::size_t end = bytes.find("\r\n\r\n");
+    return end == std::string::npos ? bytes.size() : end + 4;
   }
 
   bool Pause(int milliseconds) {
