@@ -49,7 +49,7 @@ struct Scanner {
   int Fraction() {
     if (rest.empty() || rest.front() != '.') return 0;
     rest.remove_prefix(1);
-    const std::size_t digits = std::min(rest.find_first_not_of("0123456789"), rest.size());
+    const std::size_t digits = CountDigits();
     ok = ok && digits > 0;
     int micros = 0;
     for (std::size_t i = 0; i < 6; ++i) micros = micros * 10 + (i < digits ? rest[i] - '0' : 0);
@@ -66,6 +66,23 @@ struct Scanner {
     rest.remove_prefix(size);
     return static_cast<int>(at / size);
   }
+
+  int Month() { return NameOf("JanFebMarAprMayJunJulAugSepOctNovDec", 3) + 1; }
+
+  int UpTo2Digits() { return Number(CountDigits() == 1 ? 1 : 2); }
+
+  // Two digits, of RFC 850, are those of 1969 to 2068, as POSIX has it.
+  int Year() {
+    if (CountDigits() != 2) return Number(4);
+    const int year = Number(2);
+    return year + (year < 69 ? 2000 : 1900);
+  }
+
+  std::size_t CountDigits() const {
+    return std::min(rest.find_first_not_of("0123456789"), rest.size());
+  }
+
+  void Spaces() { rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size())); }
 
   void Literal(std::string_view text) {
     ok = ok && StartsWith(rest, text);
@@ -85,9 +102,18 @@ struct Scanner {
   // Seconds east of Greenwich.
   int Zone() {
     const char sign = OneOf("Zz+-");
-    if (sign == 'Z' || sign == 'z') return 0;
+    return sign == 'Z' || sign == 'z' ? 0 : Offset(sign);
+  }
+  int NamedZone() {
+    if (rest == "GMT" || rest == "UTC" || rest == "UT" || rest == "Z") {
+      rest = {};
+      return 0;
+    }
+    return Offset(OneOf("+-"));
+  }
+  int Offset(char sign) {
     const int hours = Number(2);
-    OneOf(":");
+    if (StartsWith(rest, ":")) rest.remove_prefix(1);
     const int minutes = Number(2);
     ok = ok && hours <= 23 && minutes <= 59;
     return (hours * 60 + minutes) * (sign == '-' ? -60 : 60);
@@ -119,6 +145,22 @@ std::optional<std::int64_t> SecondsOf(const CivilTime& time, int zone) {
   return seconds;
 }
 
+// "Sun Nov  6 08:49:37 1994", of C's function.
+std::optional<std::int64_t> ParseAsctime(std::string_view text) {
+  Scanner scan{text};
+  CivilTime time;
+  scan.NameOf("MonTueWedThuFriSatSun", 3);
+  scan.Literal(" ");
+  time.month = scan.Month();
+  scan.Spaces();
+  time.day = scan.UpTo2Digits();
+  scan.Literal(" ");
+  scan.ReadTimeOfDay(&time);
+  scan.Literal(" ");
+  time.year = scan.Number(4);
+  return scan.AtEnd() ? SecondsOf(time, 0) : std::nullopt;
+}
+
 }  // namespace
 
 std::optional<UnixMicroseconds> ParseIso8601Micros(std::string_view text) {
@@ -145,19 +187,28 @@ std::optional<std::int64_t> ParseIso8601(std::string_view text) {
 }
 
 std::optional<std::int64_t> ParseHttpDate(std::string_view text) {
-  Scanner scan{text};
+  const std::size_t comma = text.find(',');
+  if (comma == text.npos) return ParseAsctime(text);
+  Scanner scan{text.substr(comma + 1)};
   CivilTime time;
-  scan.NameOf("MonTueWedThuFriSatSun", 3);
-  scan.Literal(", ");
-  time.day = scan.Number(2);
-  scan.Literal(" ");
-  time.month = scan.NameOf("JanFebMarAprMayJunJulAugSepOctNovDec", 3) + 1;
-  scan.Literal(" ");
-  time.year = scan.Number(4);
+  scan.Spaces();
+  time.day = scan.UpTo2Digits();
+  scan.OneOf(" -");
+  time.month = scan.Month();
+  scan.OneOf(" -");
+  time.year = scan.Year();
   scan.Literal(" ");
   scan.ReadTimeOfDay(&time);
-  scan.Literal(" GMT");
-  return scan.AtEnd() ? SecondsOf(time, 0) : std::nullopt;
+  scan.Literal(" ");
+  const int zone = scan.NamedZone();
+  return scan.AtEnd() ? SecondsOf(time, zone) : std::nullopt;
+}
+
+std::optional<UnixMicroseconds> ParseTime(std::string_view text) {
+  if (const auto micros = ParseIso8601Micros(text)) return micros;
+  const std::optional<std::int64_t> seconds = ParseHttpDate(text);
+  if (!seconds) return std::nullopt;
+  return *seconds * 1000000;
 }
 
 UtcTime::UtcTime(std::int64_t unix_seconds) {

@@ -33,8 +33,12 @@ std::optional<std::int64_t> ParseIso8601(std::string_view text);
 // The same to microseconds; the rest of a fraction is dropped.
 std::optional<UnixMicroseconds> ParseIso8601Micros(std::string_view text);
 
-// HTTP's date to seconds since 1970: "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 section 5.6.7,
-// without the obsolete forms). The day of the week is not looked at.
+// HTTP's date to seconds since 1970, in all three forms of RFC 9110 section 5.6.7; the day may have
+// one digit, and UTC or an offset such as +0100 stand for GMT. The day of the week is not looked
+// at. Nothing for other texts and for dates that no calendar has.
 std::optional<std::int64_t> ParseHttpDate(std::string_view text);
+
+// Either of them.
+std::optional<UnixMicroseconds> ParseTime(std::string_view text);
 
 }  // namespace neon_s3

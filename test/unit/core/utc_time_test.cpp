@@ -75,6 +75,26 @@ TEST(ParseHttpDate, ReadsTheRfcsExample) {
   EXPECT_EQ(ParseHttpDate("Sun, 06 Nov 1994 08:49:37 GMT"), 784111777);
 }
 
+TEST(ParseHttpDate, ReadsOldFormsAndOddOnes) {
+  for (const char* text :
+       {"Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994", "Sun Nov 06 08:49:37 1994",
+        "Sun, 6 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 UTC",
+        "Sun, 06 Nov 1994 08:49:37 +0000", "Sun, 06 Nov 1994 09:49:37 +0100",
+        "Sun, 06 Nov 1994 03:49:37 -0500", "sun,06 Nov 1994 08:49:37 GMT"}) {
+    EXPECT_EQ(ParseHttpDate(text), 784111777) << text;
+  }
+  EXPECT_EQ(ParseHttpDate("Saturday, 31-Jan-26 12:00:00 GMT"), 1769860800);
+}
+
+TEST(ParseTime, ReadsEither) {
+  EXPECT_EQ(ParseTime("1994-11-06T08:49:37.5Z"), 784111777500000);
+  EXPECT_EQ(ParseTime("1994-11-06 09:49:37+0100"), 784111777000000);
+  EXPECT_EQ(ParseTime("Sun, 06 Nov 1994 08:49:37 GMT"), 784111777000000);
+  for (const char* text : {"", "now", "0", "Sun, 06 Nov 1994", "1994-11-06T08:49:37"}) {
+    EXPECT_EQ(ParseTime(text), std::nullopt) << text;
+  }
+}
+
 TEST(ParseHttpDate, AgreesWithTheCLibrary) {
   for (std::int64_t t = -62167219200; t <= 253402300799; t += 98765432) {
     const std::time_t time = t;
@@ -95,17 +115,15 @@ TEST(ParseHttpDate, RefusesTheRest) {
       "Sun",
       "Sun, 06 Nov 1994 08:49:37",
       "Sun, 06 Nov 1994 08:49:37 GMT ",
-      "Sun, 6 Nov 1994 08:49:37 GMT",
-      "sun, 06 Nov 1994 08:49:37 GMT",
-      "unM, 06 Nov 1994 08:49:37 GMT",
       "Sun, 06 anF 1994 08:49:37 GMT",
+      "Sun, 006 Nov 1994 08:49:37 GMT",
+      "Sun, 06 Nov 194 08:49:37 GMT",
+      "Sun, 06 Nov 1994 08:49:37 CET",
+      "Sun Nov  6 08:49:37 94",
+      "Nov  6 08:49:37 1994",
       "Sun, 31 Nov 1994 08:49:37 GMT",
       "Sun, 06 Nov 1994 24:49:37 GMT",
-      "Sun, 06 Nov 1994 08:49:37 UTC",
-      "Sunday, 06-Nov-94 08:49:37 GMT",
-      "Sun Nov  6 08:49:37 1994",
       "Sun, 00 Nov 1994 08:49:37 GMT",
-      "Sun, 06 Nov 1994 08:49:37 +0000",
   };
   for (const char* text : texts) EXPECT_EQ(ParseHttpDate(text), std::nullopt) << text;
 }
@@ -119,7 +137,6 @@ TEST(ParseIso8601, RefusesTheRest) {
       "2026-01-31T12:00Z",
       "2026-01-31T12:00:00.Z",
       "2026-01-31T12:00:00Zx",
-      "2026-01-31T12:00:00+0100",
       "2026-01-31T12:00:00+24:00",
       "2026-13-31T12:00:00Z",
       "2026-00-31T12:00:00Z",
