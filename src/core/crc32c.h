@@ -1,0 +1,15 @@
+// CRC-32C (Castagnoli, RFC 3720), a checksum of bodies: with the processor's help it takes a
+// quarter of the time of SHA-256 with such help, and an eighth of MD5's.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace neon_s3 {
+
+std::uint32_t Crc32c(std::string_view bytes);
+
+// The same without the processor's help.
+std::uint32_t PortableCrc32c(std::string_view bytes);
+
+}  // namespace neon_s3
