@@ -18,8 +18,7 @@ struct Credentials {
   std::string_view session_token;
 };
 
-// Wipes what it gives back, but for blocks that no secret needs: objects of S3's go through here,
-// too.
+// Wipes what it gives back.
 template <typename T>
 struct WipingAllocator {
   using value_type = T;
@@ -30,8 +29,7 @@ struct WipingAllocator {
 
   T* allocate(std::size_t count) { return std::allocator<T>().allocate(count); }
   void deallocate(T* memory, std::size_t count) noexcept {
-    constexpr std::size_t kLargestSecret = 1 << 20;
-    if (count * sizeof(T) <= kLargestSecret) OPENSSL_cleanse(memory, count * sizeof(T));
+    OPENSSL_cleanse(memory, count * sizeof(T));
     std::allocator<T>().deallocate(memory, count);
   }
   friend bool operator==(const WipingAllocator&, const WipingAllocator&) { return true; }
@@ -41,6 +39,13 @@ struct WipingAllocator {
 // Wiped when it is freed or grows. (What fits the string object itself, 15 bytes, is too short for
 // a key.)
 using SecretString = std::basic_string<char, std::char_traits<char>, WipingAllocator<char>>;
+
+// Moves `text` into memory that is wiped, and wipes where it was.
+inline SecretString TakeSecret(std::string text) {
+  SecretString secret(text);
+  OPENSSL_cleanse(text.data(), text.size());
+  return secret;
+}
 
 struct OwnedCredentials {
   SecretString access_key_id;

@@ -47,4 +47,10 @@ class Error : public std::runtime_error {
   std::string detail_;
 };
 
+// In one line.
+inline std::string DescribeError(const Error& error) {
+  if (error.detail().empty()) return error.what();
+  return std::string(error.what()) + " (" + error.detail() + ")";
+}
+
 }  // namespace neon_s3

@@ -1,8 +1,7 @@
 #include "core/error_reply.h"
 
-#include <algorithm>
-
 #include "core/error.h"
+#include "core/text.h"
 
 namespace neon_s3 {
 
@@ -18,10 +17,6 @@ std::string PlainWord(std::string_view text) {
   constexpr std::size_t kLongest = 80;
   const bool plain = text.size() <= kLongest && IsPrintable(text);
   return plain ? std::string(text) : std::string();
-}
-
-bool IsPrintable(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
 }
 
 void RaiseMalformedReply(const std::string& problem) {

@@ -18,9 +18,6 @@ std::string DescribeErrorReply(const ErrorReply& reply, int http_status);
 // `text` where it is one word of ASCII, of at most 80 characters; else empty.
 std::string PlainWord(std::string_view text);
 
-// Nothing but visible ASCII characters.
-bool IsPrintable(std::string_view text);
-
 // kMalformedReply, for what an S3 server sent; `problem` is a sentence.
 [[noreturn]] void RaiseMalformedReply(const std::string& problem);
 

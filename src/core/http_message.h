@@ -1,6 +1,8 @@
 // HTTP's messages, as plain data.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,10 +24,18 @@ struct HttpRequest {
   std::string_view body;  // the caller's
 };
 
+// `length` bytes from `start` on; to the end where there is no length.
+struct ByteRange {
+  std::int64_t start = 0;
+  std::optional<std::int64_t> length;
+};
+
 struct HttpResponse {
   int status = 0;
   std::vector<HttpHeader> headers;
-  SecretString body;
+  std::string body;
+  // Bytes that came before `body`, where a range was asked for and the whole was sent.
+  std::int64_t skipped = 0;
 
   // The first of that name, in any case; empty where there is none.
   std::string_view Header(std::string_view name) const;

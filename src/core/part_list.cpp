@@ -35,7 +35,7 @@ CompletedPart ParsePart(const json& part) {
   if (etag == nullptr || !etag->is_string() || etag->get_ref<const std::string&>().empty()) {
     Refuse("part " + number->dump() + " has no etag");
   }
-  return {number->get<int>(), etag->get<std::string>()};
+  return {number->get<int>(), etag->get<std::string>(), {}};
 }
 
 }  // namespace

@@ -1,11 +1,12 @@
+#include "core/s3_error.h"
+
 #include <algorithm>
-#include <optional>
 
 #include "core/bucket_config.h"
 #include "core/encoding.h"
 #include "core/endpoint.h"
 #include "core/error_reply.h"
-#include "core/s3_response.h"
+#include "core/safe_words.h"
 #include "core/text.h"
 #include "core/xml.h"
 
@@ -28,8 +29,7 @@ constexpr std::string_view kHeadHint =
     "A reply to HEAD gives no reason: check the region, the session token and the server's clock.";
 constexpr std::string_view kHeadDeniedHint =
     "A reply to HEAD gives no reason: check the credentials and their policy, the bucket's policy "
-    "and its "
-    "public access block. Without s3:ListBucket, S3 denies objects that do not exist, too.";
+    "and its public access block. Without s3:ListBucket, S3 denies objects that do not exist, too.";
 constexpr std::string_view kSizeHint =
     "S3 takes up to 5 GiB at once, and 5 TiB in a multipart upload of parts of 5 MiB or more.";
 constexpr std::string_view kUnsupportedHint = "The endpoint does not have this operation.";
@@ -56,8 +56,7 @@ constexpr Cause kCauses[] = {
     {"RequestExpired", ErrorCode::kRefused, "Set the clock of this server."},
     {"SignatureDoesNotMatch", ErrorCode::kNoCredentials,
      "Check the secret access key, the endpoint and the addressing style; a proxy that changes "
-     "requests "
-     "breaks signatures, too."},
+     "requests breaks signatures, too."},
     {"InvalidAccessKeyId", ErrorCode::kNoCredentials, kKeyHint},
     {"InvalidClientTokenId", ErrorCode::kNoCredentials, kKeyHint},
     {"UserSuspended", ErrorCode::kNoCredentials, kKeyHint},
@@ -126,27 +125,10 @@ std::string_view HintForStatus(int status, bool is_head) {
   return {};
 }
 
-// A message of S3's that can go into ours: short and plain, without anything that may be a
-// signature, a token or a signed URL.
-std::string SafeMessage(std::string text) {
-  constexpr std::size_t kLongest = 300, kLongestWord = 63;
-  constexpr std::string_view kSigns[] = {
-      "signature=", "token=", "credential=", "aws4-hmac", "x-amz-", "://"};
-  if (text.size() > kLongest || !IsValidUtf8(text) || HasControls(text)) return {};
-  const std::string lower = LowerCase(text);
-  for (const std::string_view sign : kSigns) {
-    if (lower.find(sign) != std::string::npos) return {};
-  }
-  for (std::size_t start = 0; start < text.size();) {
-    const std::size_t end = std::min(text.find(' ', start), text.size());
-    if (end - start > kLongestWord) return {};
-    start = end + 1;
-  }
-  return text;
-}
-
 // As UTF-8 of unknown origin: no error of ours may hide S3's.
-std::string TextOf(const pugi::xml_node& root, const char* name) { return root.child_value(name); }
+std::string TextOf(const pugi::xml_node& root, const char* name) {
+  return std::string(WithoutOuterSpace(root.child_value(name)));
+}
 
 std::string Quoted(std::string_view name) { return "\"" + WithoutControls(name) + "\""; }
 
@@ -157,18 +139,8 @@ std::string_view HeaderOf(const S3Request& request, std::string_view name) {
   return {};
 }
 
-// Of "/bucket/key", percent-encoded, which s3_request.cpp made.
-struct CopySource {
-  std::string bucket, key;
-};
-CopySource CopySourceOf(const S3Request& request) {
-  std::string_view source = HeaderOf(request, "x-amz-copy-source");
-  if (source.empty()) return {request.bucket, request.key.value_or("")};
-  source.remove_prefix(1);
-  source = source.substr(0, source.find('?'));  // a version
-  const std::size_t slash = source.find('/');
-  return {std::string(source.substr(0, slash)),
-          UriDecoded(source.substr(slash + 1), /*plus_is_space=*/false).value_or("")};
+ObjectName SourceOf(const S3Request& request) {
+  return request.source ? *request.source : ObjectName{request.bucket, request.key.value_or("")};
 }
 
 // `PutObject of "a.txt" in bucket "b"`.
@@ -181,7 +153,7 @@ std::string Describe(const S3Request& request) {
 }
 
 std::string MissingMessage(const S3Request& request, std::string_view s3_code) {
-  const CopySource source = CopySourceOf(request);
+  const ObjectName source = SourceOf(request);
   const std::string bucket = "bucket " + Quoted(request.bucket);
   if (s3_code == "NoSuchBucket" || (s3_code.empty() && !request.key)) {
     const bool other = source.bucket != request.bucket;
@@ -242,8 +214,28 @@ std::string MessageFor(ErrorCode code, const S3Request& request, std::string_vie
   return "S3 refused " + Describe(request);
 }
 
-Judgement Judge(const S3Request& request, int status, std::string_view s3_code) {
+bool IsDeleteMarker(const S3Request& request, const HttpResponse& response) {
+  return response.status == 405 && request.key && request.query.Contains("versionId") &&
+         (request.method == "GET" || request.method == "HEAD");
+}
+
+// The region that S3 names, where it is not the one that was asked.
+std::string RegionHint(const HttpResponse& response, const S3ErrorReply& reply) {
+  std::string region(response.Header("x-amz-bucket-region"));
+  if (!IsRegion(region)) region = reply.region;
+  if (region.empty()) return std::string(kRegionHint);
+  return "The bucket is in region \"" + region +
+         "\": set the region, and an endpoint of that region where one is set.";
+}
+
+Judgement Judge(const S3Request& request, const HttpResponse& response, const S3ErrorReply& reply) {
+  const int status = response.status;
+  const std::string& s3_code = reply.code;
   if (auto judgement = JudgePrecondition(request, status, s3_code)) return std::move(*judgement);
+  if (IsDeleteMarker(request, response)) {
+    return {ErrorCode::kNotFound,
+            MissingMessage(request, "NoSuchKey") + ": this version is a delete marker", ""};
+  }
   const Cause* cause = FindCause(s3_code);
   const bool is_head = request.method == "HEAD";
   const ErrorCode code = CodeOf(status, s3_code, is_head, cause);
@@ -252,10 +244,23 @@ Judgement Judge(const S3Request& request, int status, std::string_view s3_code) 
   const bool deletes_version = request.method == "DELETE" && request.query.Contains("versionId");
   if (hint == kDeniedHint && deletes_version) hint = kVersionDeniedHint;
   if (s3_code.empty()) hint = HintForStatus(status, is_head);
-  return {code, MessageFor(code, request, s3_code), std::string(hint)};
+  return {code, MessageFor(code, request, s3_code),
+          hint == kRegionHint ? RegionHint(response, reply) : std::string(hint)};
 }
 
 }  // namespace
+
+S3Error S3Error::WithAttempts(int attempts) const {
+  std::string text = detail();
+  if (attempts > 1) {
+    if (EndsWith(text, ".")) text.pop_back();
+    if (!text.empty()) text.append(", ");
+    text.append(std::to_string(attempts)).append(" attempts");
+  }
+  S3Error error(code(), status_, s3_code_, what(), hint(), std::move(text), date_);
+  error.attempts_ = attempts;
+  return error;
+}
 
 std::optional<S3ErrorReply> ParseS3Error(std::string_view body) {
   constexpr std::size_t kMaxErrorBytes = 64 << 10;
@@ -268,20 +273,21 @@ std::optional<S3ErrorReply> ParseS3Error(std::string_view body) {
   if (!root) return std::nullopt;
   S3ErrorReply reply;
   reply.code = PlainWord(TextOf(root, "Code"));
-  reply.message = SafeMessage(TextOf(root, "Message"));
+  reply.message = TextOf(root, "Message");
   reply.request_id = PlainWord(TextOf(root, "RequestId"));
   reply.region = TextOf(root, "Region");
   if (!IsRegion(reply.region)) reply.region.clear();
-  reply.endpoint = PlainWord(TextOf(root, "Endpoint"));
   return reply;
 }
 
-S3Error MakeS3Error(const S3Request& request, const HttpResponse& response) {
+S3Error MakeS3Error(const S3Request& request, const HttpResponse& response,
+                    const Credentials& secrets) {
   S3ErrorReply reply = ParseS3Error(response.body).value_or(S3ErrorReply());
   if (reply.request_id.empty()) reply.request_id = PlainWord(response.Header("x-amz-request-id"));
   std::string detail = DescribeErrorReply({reply.code, reply.request_id}, response.status);
-  if (!reply.message.empty()) detail.append("; S3 says: ").append(reply.message);
-  Judgement judgement = Judge(request, response.status, reply.code);
+  const std::string words = SafeWords(reply.message, secrets);
+  if (!words.empty()) detail.append("; S3 says: ").append(words);
+  Judgement judgement = Judge(request, response, reply);
   return S3Error(judgement.code, response.status, reply.code, judgement.message,
                  std::move(judgement.hint), std::move(detail),
                  std::string(response.Header("date")));

@@ -4,10 +4,13 @@
 #include <limits>
 #include <set>
 
+#include "core/crc32c.h"
 #include "core/crypto.h"
 #include "core/encoding.h"
+#include "core/endpoint.h"
 #include "core/error.h"
 #include "core/error_reply.h"
+#include "core/object_key.h"
 #include "core/text.h"
 #include "core/upload_headers.h"
 #include "core/xml.h"
@@ -18,6 +21,7 @@ namespace {
 constexpr int kMaxPartNumber = 10000;
 constexpr std::size_t kMaxKeysInDelete = 1000;
 constexpr std::string_view kXmlType = "application/xml";
+constexpr char kCrc32cHeader[] = "x-amz-checksum-crc32c";
 
 [[noreturn]] void RaiseBadArgument(const std::string& message, const std::string& hint = {}) {
   throw Error(ErrorCode::kBadArgument, message, hint);
@@ -33,6 +37,7 @@ S3Request NewRequest(std::string_view operation, std::string_view method, std::s
 
 S3Request NewRequest(std::string_view operation, std::string_view method, std::string_view bucket,
                      std::string_view key) {
+  ValidateObjectKey(key);
   S3Request request = NewRequest(operation, method, bucket);
   request.key = key;
   return request;
@@ -47,11 +52,11 @@ void AddIfAny(std::string_view name, std::string_view value, QueryParameters* qu
   if (!value.empty()) query->Add(name, value);
 }
 
-// HTTP has no spaces at the ends of a value.
-std::string_view WithoutOuterSpaces(std::string_view text) {
-  const std::size_t first = std::min(text.find_first_not_of(' '), text.size());
-  text.remove_prefix(first);
-  return text.substr(0, text.find_last_not_of(' ') + 1);
+std::string Crc32cText(std::string_view body) {
+  const std::uint32_t crc = Crc32c(body);
+  const char bytes[] = {static_cast<char>(crc >> 24), static_cast<char>(crc >> 16),
+                        static_cast<char>(crc >> 8), static_cast<char>(crc)};
+  return Base64({bytes, sizeof bytes});
 }
 
 void AddMetadata(const Metadata& metadata, S3Request* request) {
@@ -64,7 +69,7 @@ void AddMetadata(const Metadata& metadata, S3Request* request) {
     }
     if (!names.insert(lower).second) RaiseBadArgument("metadata \"" + lower + "\" is given twice");
     if (HasControls(value)) RaiseBadArgument("metadata \"" + lower + "\" has control characters");
-    AddHeader("x-amz-meta-" + lower, WithoutOuterSpaces(value), request);
+    AddHeader("x-amz-meta-" + lower, WithoutOuterSpace(value), request);  // HTTP keeps none
   }
 }
 
@@ -76,7 +81,7 @@ void AddAttributes(const ObjectAttributes& attributes, S3Request* request) {
   AddMetadata(attributes.metadata, request);
 }
 
-// S3 wants a checksum of documents: Amazon takes any, and older servers know this one only.
+// S3 wants a checksum of documents: Amazon takes any, and older servers know MD5 only.
 void SetDocument(std::string document, std::string_view content_type, S3Request* request) {
   request->document = std::move(document);
   AddHeader("content-type", content_type, request);
@@ -89,7 +94,7 @@ void SetDocument(std::string document, std::string_view content_type, S3Request*
 
 void RequireNewObject(S3Request* request) {
   AddHeader("if-none-match", "*", request);
-  request->repeat = Repeat::kUnsafe;  // it would meet the object that it made itself
+  request->retry = Retry::kUnsafe;  // it would meet the object that it made itself
 }
 
 // An empty one would make another operation of it: the deletion of the object, say.
@@ -128,6 +133,7 @@ std::string PartsDocument(const std::vector<CompletedPart>& parts) {
     const pugi::xml_node element = AppendElement(root, "Part");
     AppendElement(element, "PartNumber", std::to_string(part.part_number));
     AppendElement(element, "ETag", Quoted(part.etag));
+    if (!part.checksum.empty()) AppendElement(element, "ChecksumCRC32C", part.checksum);
   }
   return ToText(document);
 }
@@ -148,29 +154,27 @@ S3Request GetObject(std::string_view bucket, std::string_view key, std::string_v
   return request;
 }
 
-void SetRange(std::optional<std::int64_t> start, std::optional<std::int64_t> length,
-              S3Request* request) {
-  if (!start && !length) return;
-  const std::int64_t first = start.value_or(0);
+void SetRange(const ByteRange& range, S3Request* request) {
+  const auto [start, length] = range;
+  if (start < 0) RaiseBadArgument("range_start " + std::to_string(start) + " is less than 0");
   if (length && *length < 1) {
     RaiseBadArgument("range_length " + std::to_string(*length) + " is less than 1");
   }
-  if (first < 0 && length) {
-    RaiseBadArgument("range_start " + std::to_string(first) + " counts from the end",
-                     "Leave range_length out.");
+  request->range = range;
+  std::string text = "bytes=" + std::to_string(start) + "-";
+  if (length && *length - 1 <= std::numeric_limits<std::int64_t>::max() - start) {
+    AppendDecimal(start + (*length - 1), &text);
+  } else {
+    request->range->length.reset();
   }
-  std::string range = "bytes=" + std::to_string(first);  // a suffix where it is negative
-  if (first >= 0) {
-    range.push_back('-');
-    const bool has_end = length && *length - 1 <= std::numeric_limits<std::int64_t>::max() - first;
-    if (has_end) AppendDecimal(first + (*length - 1), &range);
-  }
-  AddHeader("range", range, request);
+  AddHeader("range", text, request);
 }
 
 void SetIfMatch(std::string_view etag, S3Request* request) {
+  if (etag.empty()) return;
   if (!IsEtag(etag)) RaiseMalformedReply("The ETag \"" + WithoutControls(etag) + "\" is invalid.");
-  AddHeader("if-match", Quoted(etag), request);
+  request->etag = etag;
+  if (!IsWeakETag(etag)) AddHeader("if-match", Quoted(etag), request);
 }
 
 S3Request HeadObject(std::string_view bucket, std::string_view key, std::string_view version_id) {
@@ -184,6 +188,7 @@ S3Request PutObject(std::string_view bucket, std::string_view key, std::string_v
   S3Request request = NewRequest("PutObject", "PUT", bucket, key);
   AddAttributes(attributes, &request);
   request.payload = body;
+  AddHeader(kCrc32cHeader, Crc32cText(body), &request);
   if (!overwrite) RequireNewObject(&request);
   return request;
 }
@@ -191,9 +196,12 @@ S3Request PutObject(std::string_view bucket, std::string_view key, std::string_v
 S3Request CopyObject(std::string_view source_bucket, std::string_view source_key,
                      std::string_view bucket, std::string_view key,
                      std::string_view source_version_id) {
+  ValidateBucketName(source_bucket);
+  ValidateObjectKey(source_key);
   S3Request request = NewRequest("CopyObject", "PUT", bucket, key);
-  std::string source = "/";
-  source.append(source_bucket).append("/");
+  request.source = {std::string(source_bucket), std::string(source_key)};
+  std::string source(source_bucket);  // some servers refuse a slash before it
+  source.push_back('/');
   AppendUriEncodedPath(source_key, &source);
   if (!source_version_id.empty()) {
     source.append("?versionId=");
@@ -216,6 +224,7 @@ S3Request DeleteObjects(std::string_view bucket, const std::vector<std::string_v
   pugi::xml_document document;
   const pugi::xml_node root = AppendS3Root(&document, "Delete");
   for (const std::string_view key : keys) {
+    ValidateObjectKey(key);
     if (!CanBeInXml(key)) {
       RaiseBadArgument("object key \"" + WithoutControls(key) + "\" cannot be written in XML");
     }
@@ -254,21 +263,44 @@ S3Request ListObjectVersions(std::string_view bucket, const VersionOptions& opti
 }
 
 S3Request CreateMultipartUpload(std::string_view bucket, std::string_view key,
-                                const ObjectAttributes& attributes) {
+                                const ObjectAttributes& attributes, PartChecksum checksum) {
   S3Request request = NewRequest("CreateMultipartUpload", "POST", bucket, key);
   request.query.Add("uploads", "");
   AddAttributes(attributes, &request);
+  if (checksum == PartChecksum::kCrc32c) {
+    AddHeader("x-amz-checksum-algorithm", "CRC32C", &request);
+  }
   return request;
 }
 
 S3Request UploadPart(std::string_view bucket, std::string_view key, std::string_view upload_id,
-                     int part_number, std::string_view body) {
+                     int part_number, std::string_view body, PartChecksum checksum) {
   CheckPartNumber(part_number);
   S3Request request = NewRequest("UploadPart", "PUT", bucket, key);
   request.query.Add("partNumber", std::to_string(part_number));
   AddUploadId(upload_id, &request);
   request.payload = body;
+  if (checksum == PartChecksum::kCrc32c) AddHeader(kCrc32cHeader, Crc32cText(body), &request);
   return request;
+}
+
+std::string_view ChecksumOf(const S3Request& request) {
+  for (const HttpHeader& header : request.headers) {
+    if (header.name == kCrc32cHeader) return header.value;
+  }
+  return {};
+}
+
+void UseMd5(S3Request* request) {
+  std::vector<HttpHeader>& headers = request->headers;
+  const auto kept = std::remove_if(headers.begin(), headers.end(), [](const HttpHeader& header) {
+    return StartsWith(header.name, "x-amz-checksum-");
+  });
+  headers.erase(kept, headers.end());
+  const auto md5 = Md5(request->body());
+  if (md5 && request->method == "PUT") {
+    AddHeader("content-md5", Base64(AsView(*md5)), request);
+  }
 }
 
 S3Request CompleteMultipartUpload(std::string_view bucket, std::string_view key,
@@ -278,6 +310,7 @@ S3Request CompleteMultipartUpload(std::string_view bucket, std::string_view key,
   AddUploadId(upload_id, &request);
   request.document = PartsDocument(parts);
   AddHeader("content-type", kXmlType, &request);
+  request.retry = Retry::kAnswered;
   if (!overwrite) RequireNewObject(&request);
   return request;
 }
@@ -286,6 +319,7 @@ S3Request AbortMultipartUpload(std::string_view bucket, std::string_view key,
                                std::string_view upload_id) {
   S3Request request = NewRequest("AbortMultipartUpload", "DELETE", bucket, key);
   AddUploadId(upload_id, &request);
+  request.retry = Retry::kAnswered;
   return request;
 }
 
@@ -310,7 +344,7 @@ S3Request ListMultipartUploads(std::string_view bucket, std::string_view prefix,
 
 S3Request CreateBucket(std::string_view bucket, std::string_view region, bool constrain) {
   S3Request request = NewRequest("CreateBucket", "PUT", bucket);
-  request.repeat = Repeat::kUnsafe;  // it would meet the bucket that it made itself
+  request.retry = Retry::kUnsafe;  // it would meet the bucket that it made itself
   if (!constrain || region == "us-east-1") return request;
   pugi::xml_document document;
   const pugi::xml_node root = AppendS3Root(&document, "CreateBucketConfiguration");
@@ -321,7 +355,7 @@ S3Request CreateBucket(std::string_view bucket, std::string_view region, bool co
 
 S3Request DeleteBucket(std::string_view bucket) {
   S3Request request = NewRequest("DeleteBucket", "DELETE", bucket);
-  request.repeat = Repeat::kUnsafe;  // it would miss the bucket that it deleted itself
+  request.retry = Retry::kUnsafe;  // it would miss the bucket that it deleted itself
   return request;
 }
 

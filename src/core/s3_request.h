@@ -1,8 +1,8 @@
 // The requests of S3's operations, under AWS's names: what is asked, not yet of whom and as whom.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html
 //
-// All texts are valid UTF-8. Keys are raw, 1 to 1024 bytes, and valid (object_key.h); bucket names
-// are valid (endpoint.h). kBadArgument for what can't be sent.
+// All texts are valid UTF-8, bucket names are valid (endpoint.h). kBadArgument for keys that the
+// contract does not take (object_key.h), and for what can't be sent.
 #pragma once
 
 #include <cstdint>
@@ -19,9 +19,14 @@
 namespace neon_s3 {
 
 // What happens when a request that may have been done already is sent once more.
-enum class Repeat {
+enum class Retry {
   kHarmless,  // the same as once
+  kAnswered,  // the reply to the second is another one, from which the caller can tell
   kUnsafe,    // something else: only what certainly was not done is sent again
+};
+
+struct ObjectName {
+  std::string bucket, key;
 };
 
 struct S3Request {
@@ -33,8 +38,14 @@ struct S3Request {
   std::vector<HttpHeader> headers;  // more to send and sign; no host, no x-amz-date and the like
   std::string document;             // the body, where it is made here
   std::string_view payload;         // the caller's body, good until the request is done
-  bool is_object_body = false;      // the response's body is an object, not a document of S3's
-  Repeat repeat = Repeat::kHarmless;
+  Retry retry = Retry::kHarmless;
+  std::optional<ObjectName> source;  // of CopyObject
+
+  // Of GetObject, whose response has an object's body, not a document of S3's:
+  bool is_object_body = false;
+  std::optional<ByteRange> range;
+  std::string etag;                  // what the object's must be; empty: any
+  std::optional<std::int64_t> size;  // what the whole object's size must be
 
   std::string_view body() const { return payload.data() != nullptr ? payload : document; }
 };
@@ -51,18 +62,18 @@ struct ObjectAttributes {
 
 S3Request GetObject(std::string_view bucket, std::string_view key,
                     std::string_view version_id = {});
-// Bytes `start` to `start + length - 1`, or to the end without a length; a negative start counts
-// from the object's end, without a length.
-void SetRange(std::optional<std::int64_t> start, std::optional<std::int64_t> length,
-              S3Request* request);
-// Only where the object still has this ETag, which came with an earlier reply.
+// kBadArgument where `start` is negative, or `length` is less than 1.
+void SetRange(const ByteRange& range, S3Request* request);
+// Only where the object still has this ETag, which came with an earlier reply, or was empty there.
+// A weak one never matches a condition (RFC 9110 section 13.1.1): it is compared with that of the
+// reply alone.
 void SetIfMatch(std::string_view etag, S3Request* request);
 
 S3Request HeadObject(std::string_view bucket, std::string_view key,
                      std::string_view version_id = {});
 
 // overwrite false: only where there is no such object (if-none-match: *), which makes it
-// Repeat::kUnsafe.
+// Retry::kUnsafe.
 S3Request PutObject(std::string_view bucket, std::string_view key, std::string_view body,
                     const ObjectAttributes& attributes, bool overwrite);
 
@@ -94,14 +105,26 @@ struct VersionOptions {
 // With keys URL-encoded in the reply.
 S3Request ListObjectVersions(std::string_view bucket, const VersionOptions& options);
 
+// Where parts have a CRC-32C, S3 wants to know of it from the start, and to hear it again at the
+// end.
+enum class PartChecksum { kNone, kCrc32c };
 S3Request CreateMultipartUpload(std::string_view bucket, std::string_view key,
-                                const ObjectAttributes& attributes);
+                                const ObjectAttributes& attributes,
+                                PartChecksum checksum = PartChecksum::kNone);
 S3Request UploadPart(std::string_view bucket, std::string_view key, std::string_view upload_id,
-                     int part_number, std::string_view body);
+                     int part_number, std::string_view body,
+                     PartChecksum checksum = PartChecksum::kNone);
+// The CRC-32C that a request's body was given, in base64; empty where it has none.
+std::string_view ChecksumOf(const S3Request& request);
+// Content-MD5 in place of other checksums, for servers that know no others.
+void UseMd5(S3Request* request);
+
 struct CompletedPart {
-  int part_number;   // 1 to 10000, ascending
-  std::string etag;  // with or without its quotes
+  int part_number;            // 1 to 10000, ascending
+  std::string etag;           // with or without its quotes
+  std::string checksum = {};  // CRC-32C in base64; empty: none
 };
+// Retry::kAnswered, and so is AbortMultipartUpload.
 S3Request CompleteMultipartUpload(std::string_view bucket, std::string_view key,
                                   std::string_view upload_id,
                                   const std::vector<CompletedPart>& parts, bool overwrite = true);

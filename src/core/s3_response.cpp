@@ -14,35 +14,22 @@ namespace {
 
 constexpr std::string_view kMetadataPrefix = "x-amz-meta-";
 
-std::int64_t NotNegative(std::int64_t number, const char* what) {
-  if (number < 0) RaiseMalformedReply(std::string("It has a negative ") + what + ".");
-  return number;
-}
-
 std::int64_t XmlSize(const pugi::xml_node& parent) {
-  return NotNegative(XmlInteger(parent.child("Size"), "Size"), "Size");
+  const std::int64_t size = XmlInteger(parent.child("Size"), "Size");
+  if (size < 0) RaiseMalformedReply("It has a negative Size.");
+  return size;
 }
 
 int XmlPartNumber(const pugi::xml_node& parent, const char* name) {
   const std::int64_t number = XmlInteger(parent.child(name), name);
   if (number < 0 || number > std::numeric_limits<int>::max()) {
-    RaiseMalformedReply(std::string("It has no number of a part as ") + name + ".");
+    RaiseMalformedReply(std::string("Its ") + name + " is not a part number.");
   }
   return static_cast<int>(number);
 }
 
-std::int64_t SizeInHeader(std::string_view text, const char* name) {
-  const std::optional<std::int64_t> number = ParseDecimal(text);
-  if (!number) RaiseMalformedReply(std::string("It has no number as ") + name + ".");
-  return NotNegative(*number, name);
-}
-
 std::optional<UnixMicroseconds> XmlTime(const pugi::xml_node& parent, const char* name) {
-  const std::string_view text = parent.child_value(name);
-  if (text.empty()) return std::nullopt;
-  const std::optional<UnixMicroseconds> time = ParseIso8601Micros(text);
-  if (!time) RaiseMalformedReply(std::string("It has no time as ") + name + ".");
-  return time;
+  return ParseTime(WithoutOuterSpace(parent.child_value(name)));
 }
 
 bool IsTruncated(const pugi::xml_node& root) {
@@ -50,13 +37,13 @@ bool IsTruncated(const pugi::xml_node& root) {
 }
 
 std::string XmlETag(const pugi::xml_node& parent) {
-  return std::string(WithoutQuotes(XmlText(parent, "ETag")));
+  return std::string(WithoutQuotes(WithoutOuterSpace(XmlText(parent, "ETag"))));
 }
 
 std::string HeaderText(const HttpResponse& response, std::string_view name) {
   const std::string_view value = response.Header(name);
   if (!IsValidUtf8(value)) {
-    RaiseMalformedReply("Its header " + std::string(name) + " is no UTF-8.");
+    RaiseMalformedReply("Its header " + std::string(name) + " is not UTF-8.");
   }
   return std::string(value);
 }
@@ -65,24 +52,69 @@ std::string ETagOf(const HttpResponse& response) {
   return std::string(WithoutQuotes(HeaderText(response, "etag")));
 }
 
-// The size of the whole object: a part of it comes with "Content-Range: bytes 0-9/100".
-std::int64_t SizeOf(const HttpResponse& response) {
-  const std::string_view range = response.Header("content-range");
-  if (response.status == 206 && !range.empty()) {
-    return SizeInHeader(range.substr(range.find('/') + 1), "Content-Range");
-  }
-  const std::string_view length = response.Header("content-length");
-  if (!length.empty()) return SizeInHeader(length, "Content-Length");
-  if (response.body.empty()) RaiseMalformedReply("It has no Content-Length.");
-  return static_cast<std::int64_t>(response.body.size());
+std::optional<std::int64_t> SizeOf(const HttpResponse& response) {
+  const std::string_view text = response.Header("content-length");
+  if (text.empty()) return std::nullopt;
+  const std::optional<std::int64_t> size = ParseDecimal(text);
+  if (!size || *size < 0) RaiseMalformedReply("Its Content-Length is not a number.");
+  return size;
 }
 
-std::optional<UnixMicroseconds> LastModifiedOf(const HttpResponse& response) {
-  const std::string_view text = response.Header("last-modified");
-  if (text.empty()) return std::nullopt;
-  const std::optional<std::int64_t> seconds = ParseHttpDate(text);
-  if (!seconds) RaiseMalformedReply("It has no date as Last-Modified.");
-  return *seconds * 1000000;
+// "bytes 5-9/100", or "bytes 5-9/*".
+struct ContentRange {
+  std::int64_t first, last;
+  std::optional<std::int64_t> total;
+};
+
+ContentRange ContentRangeOf(const HttpResponse& response) {
+  std::string_view text = response.Header("content-range");
+  const bool in_bytes = EqualsLower(text.substr(0, 6), "bytes ");
+  if (in_bytes) text.remove_prefix(6);
+  const std::size_t dash = std::min(text.find('-'), text.size());
+  const std::size_t slash = std::min(text.find('/', dash), text.size());
+  const auto first = ParseDecimal(text.substr(0, dash));
+  const auto last = ParseDecimal(text.substr(std::min(dash + 1, slash), slash - dash - 1));
+  const std::string_view size = text.substr(std::min(slash + 1, text.size()));
+  const auto total = ParseDecimal(size);
+  if (!in_bytes || !first || !last || (!total && size != "*") || *first < 0 || *last < *first) {
+    RaiseMalformedReply("It names no range of bytes.");
+  }
+  return {*first, *last, total};
+}
+
+// 206: the range that was asked for, or as much of it as the object has.
+void CheckPart(const S3Request& request, const HttpResponse& response) {
+  const ContentRange range = ContentRangeOf(response);
+  const auto size = static_cast<std::int64_t>(response.body.size());
+  const std::int64_t end = range.last + 1;
+  const std::int64_t start = request.range->start;
+  if (range.first != start || end - start != size || (range.total && end > *range.total)) {
+    RaiseMalformedReply("It has other bytes than those that were asked for.");
+  }
+  const std::optional<std::int64_t> length = request.range->length;
+  const bool is_all = length ? size == *length : !range.total;
+  if (!is_all && range.total != end) {
+    RaiseMalformedReply("It has fewer bytes than were asked for.");
+  }
+  if (length && size > *length) RaiseMalformedReply("It has more bytes than were asked for.");
+  if (request.size && range.total && *range.total != *request.size) {
+    RaiseMalformedReply("The object has another size than before.");
+  }
+}
+
+[[noreturn]] void RaiseBehindEnd(const ByteRange& range, std::int64_t size) {
+  throw Error(ErrorCode::kRefused, "range starts at byte " + std::to_string(range.start) +
+                                       " of an object of " + std::to_string(size) + " bytes");
+}
+
+// 200 to a range: the client cut it out of the whole object.
+void CheckCut(const S3Request& request, const HttpResponse& response) {
+  const std::int64_t total = response.skipped + static_cast<std::int64_t>(response.body.size());
+  if (total > 0 && response.skipped < request.range->start) RaiseBehindEnd(*request.range, total);
+  const std::optional<std::int64_t> announced = SizeOf(response);
+  if (request.size && announced && *announced != *request.size) {
+    RaiseMalformedReply("The object has another size than before.");
+  }
 }
 
 // A header that comes twice is one list (RFC 9110 section 5.3).
@@ -102,7 +134,7 @@ Metadata MetadataOf(const HttpResponse& response) {
     const std::string name = LowerCase(header.name);
     if (!StartsWith(name, kMetadataPrefix)) continue;
     if (!IsValidUtf8(name) || !IsValidUtf8(header.value)) {
-      RaiseMalformedReply("It has metadata that is no UTF-8.");
+      RaiseMalformedReply("It has metadata that is not UTF-8.");
     }
     AddMetadata(name.substr(kMetadataPrefix.size()), DecodeMimeWords(header.value), &metadata);
   }
@@ -113,7 +145,7 @@ Metadata MetadataOf(const HttpResponse& response) {
 class ListingTexts {
  public:
   explicit ListingTexts(const pugi::xml_node& root)
-      : encoded_(LowerCase(root.child_value("EncodingType")) == "url") {}
+      : encoded_(LowerCase(XmlWord(root, "EncodingType")) == "url") {}
 
   std::string Get(const pugi::xml_node& parent, const char* name) const {
     std::string text = XmlText(parent, name);
@@ -135,7 +167,7 @@ ListedObject ReadObject(const pugi::xml_node& element, const ListingTexts& texts
   if (object.key.empty()) RaiseMalformedReply("It has an object without a Key.");
   object.size = XmlSize(element);
   object.etag = XmlETag(element);
-  object.storage_class = XmlText(element, "StorageClass");
+  object.storage_class = XmlWord(element, "StorageClass");
   object.last_modified = XmlTime(element, "LastModified");
   return object;
 }
@@ -172,6 +204,18 @@ void SetMarkers(const std::string& version_id, VersionPage* page) {
 
 }  // namespace
 
+void CheckObject(const S3Request& request, const HttpResponse& response) {
+  const int status = response.status;
+  if (status != 200 && (status != 206 || !request.range)) {
+    RaiseMalformedReply("Its HTTP status is " + std::to_string(status) + ".");
+  }
+  if (!request.etag.empty() && !IsSameETag(request.etag, ETagOf(response))) {
+    RaiseMalformedReply("The object has another ETag than before.");
+  }
+  if (status == 206) return CheckPart(request, response);
+  if (request.range) CheckCut(request, response);
+}
+
 ObjectInfo ParseObjectInfo(const HttpResponse& response) {
   ObjectInfo info;
   info.size = SizeOf(response);
@@ -179,7 +223,7 @@ ObjectInfo ParseObjectInfo(const HttpResponse& response) {
   info.content_type = HeaderText(response, "content-type");
   info.version_id = HeaderText(response, "x-amz-version-id");
   info.storage_class = HeaderText(response, "x-amz-storage-class");
-  info.last_modified = LastModifiedOf(response);
+  info.last_modified = ParseTime(response.Header("last-modified"));
   info.metadata = MetadataOf(response);
   return info;
 }
@@ -202,7 +246,7 @@ std::vector<DeletedObject> ParseDeleteResult(std::string_view body) {
     const std::string_view name = element.name();
     if (name == "Deleted") objects.push_back({XmlText(element, "Key"), {}, {}});
     if (name != "Error") continue;
-    DeletedObject object{XmlText(element, "Key"), XmlText(element, "Code"),
+    DeletedObject object{XmlText(element, "Key"), XmlWord(element, "Code"),
                          XmlText(element, "Message")};
     if (object.code.empty()) RaiseMalformedReply("It has an Error without a Code.");
     objects.push_back(std::move(object));
@@ -226,7 +270,7 @@ ObjectPage ParseObjectPage(std::string_view body) {
   std::sort(page.objects.begin(), page.objects.end(),
             [](const ListedObject& a, const ListedObject& b) { return a.key < b.key; });
   if (!IsTruncated(reply.root())) return page;
-  page.continuation_token = XmlText(reply.root(), "NextContinuationToken");
+  page.continuation_token = XmlText(reply.root(), "NextContinuationToken");  // Ceph's are keys
   if (page.continuation_token.empty()) RaiseMalformedReply("It has no NextContinuationToken.");
   return page;
 }
@@ -247,7 +291,7 @@ VersionPage ParseVersionPage(std::string_view body) {
 
 std::string ParseUploadId(std::string_view body) {
   const XmlReply reply(body, {"InitiateMultipartUploadResult"});
-  std::string upload_id = XmlText(reply.root(), "UploadId");
+  std::string upload_id = XmlWord(reply.root(), "UploadId");
   if (upload_id.empty()) RaiseMalformedReply("It has no UploadId.");
   return upload_id;
 }
@@ -276,8 +320,8 @@ UploadPage ParseUploadPage(std::string_view body) {
   for (const pugi::xml_node& element : reply.root().children("Upload")) {
     ListedUpload upload;
     upload.key = texts.Get(element, "Key");
-    upload.upload_id = XmlText(element, "UploadId");
-    upload.storage_class = XmlText(element, "StorageClass");
+    upload.upload_id = XmlWord(element, "UploadId");
+    upload.storage_class = XmlWord(element, "StorageClass");
     upload.initiated = XmlTime(element, "Initiated");
     page.uploads.push_back(std::move(upload));
   }
@@ -292,7 +336,7 @@ std::vector<ListedBucket> ParseBucketList(std::string_view body) {
   const XmlReply reply(body, {"ListAllMyBucketsResult"});
   std::vector<ListedBucket> buckets;
   for (const pugi::xml_node& element : reply.root().child("Buckets").children("Bucket")) {
-    ListedBucket bucket{XmlText(element, "Name"), XmlTime(element, "CreationDate")};
+    ListedBucket bucket{XmlWord(element, "Name"), XmlTime(element, "CreationDate")};
     if (bucket.name.empty()) RaiseMalformedReply("It has a bucket without a Name.");
     buckets.push_back(std::move(bucket));
   }

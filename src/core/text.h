@@ -30,6 +30,28 @@ inline std::string_view WithoutQuotes(std::string_view text) {
   return quoted ? text.substr(1, text.size() - 2) : text;
 }
 
+inline bool IsWeakETag(std::string_view etag) { return StartsWith(etag, "W/"); }
+
+// Weak ones and strong ones of the same text count as the same (RFC 9110 section 8.8.3.2).
+inline bool IsSameETag(std::string_view a, std::string_view b) {
+  const auto opaque = [](std::string_view etag) {
+    return WithoutQuotes(IsWeakETag(etag) ? etag.substr(2) : etag);
+  };
+  return opaque(a) == opaque(b);
+}
+
+// Nothing but visible ASCII characters.
+inline bool IsPrintable(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
+}
+
+inline std::string_view WithoutOuterSpace(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  const std::size_t first = std::min(text.find_first_not_of(kSpace), text.size());
+  text.remove_prefix(first);
+  return text.substr(0, text.find_last_not_of(kSpace) + 1);
+}
+
 // A set of bytes, to be made at compile time.
 class ByteSet {
  public:

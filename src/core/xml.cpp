@@ -1,6 +1,7 @@
 #include "core/xml.h"
 
 #include <algorithm>
+#include <cstring>
 #include <new>
 #include <optional>
 #include <utility>
@@ -53,10 +54,19 @@ bool HasNul(std::string_view text) {
   return false;
 }
 
-bool IsDeeperThan(const pugi::xml_node& top, int max_depth) {
+// "ns2:Key" means Key: nobody's reply mixes namespaces.
+void DropPrefix(pugi::xml_node node) {
+  const char* colon = std::strchr(node.name(), ':');
+  if (colon == nullptr) return;
+  if (!node.set_name(std::string(colon + 1).c_str())) throw std::bad_alloc();
+}
+
+// Drops the prefixes of names; false for a tree that is deeper.
+bool WalkTree(const pugi::xml_node& top, int max_depth) {
   int depth = 0;
   for (pugi::xml_node node = top;;) {
-    if (depth > max_depth && node.type() == pugi::node_element) return true;
+    if (depth > max_depth && node.type() == pugi::node_element) return false;
+    if (node.type() == pugi::node_element) DropPrefix(node);
     if (node.first_child()) {
       node = node.first_child();
       ++depth;
@@ -66,7 +76,7 @@ bool IsDeeperThan(const pugi::xml_node& top, int max_depth) {
       node = node.parent();
       --depth;
     }
-    if (node == top) return false;
+    if (node == top) return true;
     node = node.next_sibling();
   }
 }
@@ -95,7 +105,7 @@ XmlStatus ParseXmlInPlace(char* text, std::size_t size, std::size_t max_bytes,
   const pugi::xml_parse_result result =
       document->load_buffer_inplace(text, size, kFlags, pugi::encoding_utf8);
   if (result.status == pugi::status_out_of_memory) throw std::bad_alloc();
-  const bool good = result && !IsDeeperThan(*document, kMaxDepth);
+  const bool good = result && WalkTree(*document, kMaxDepth);
   return good ? XmlStatus::kOk : XmlStatus::kMalformed;
 }
 
@@ -109,7 +119,7 @@ XmlReply::XmlReply(std::string_view body, std::initializer_list<std::string_view
     throw Error(ErrorCode::kTooLarge, "reply from S3 is too large", "",
                 "It has more than 16 MiB or 200000 tags.");
   }
-  if (status != XmlStatus::kOk) RaiseMalformedReply("It is no XML, or deeper than 32 levels.");
+  if (status != XmlStatus::kOk) RaiseMalformedReply("It is not XML, or deeper than 32 levels.");
   root_ = document_.document_element();
   const std::string_view name = root_.name();
   if (std::find(root_names.begin(), root_names.end(), name) == root_names.end()) {
@@ -123,7 +133,7 @@ std::string XmlText(const pugi::xml_node& element) {
     const bool is_text = child.type() == pugi::node_pcdata || child.type() == pugi::node_cdata;
     if (is_text) text.append(child.value());
   }
-  if (!IsValidUtf8(text)) RaiseMalformedReply("It has text that is no UTF-8.");
+  if (!IsValidUtf8(text)) RaiseMalformedReply("It has text that is not UTF-8.");
   return text;
 }
 
@@ -131,17 +141,21 @@ std::string XmlText(const pugi::xml_node& parent, const char* name) {
   return XmlText(parent.child(name));
 }
 
+std::string XmlWord(const pugi::xml_node& parent, const char* name) {
+  return std::string(WithoutOuterSpace(XmlText(parent, name)));
+}
+
 std::int64_t XmlInteger(const pugi::xml_node& element, const char* name) {
-  const std::optional<std::int64_t> number = ParseDecimal(element.child_value());
-  if (!number) RaiseMalformedReply(std::string("It has no number as ") + name + ".");
+  const std::optional<std::int64_t> number = ParseDecimal(WithoutOuterSpace(element.child_value()));
+  if (!number) RaiseMalformedReply(std::string("Its ") + name + " is not a number.");
   return *number;
 }
 
 bool XmlFlag(const pugi::xml_node& element, const char* name) {
-  const std::string text = LowerCase(element.child_value());
+  const std::string text = LowerCase(WithoutOuterSpace(element.child_value()));
   const bool is_true = text == "true";
   if (element && !is_true && text != "false") {
-    RaiseMalformedReply(std::string("It has neither true nor false as ") + name + ".");
+    RaiseMalformedReply(std::string("Its ") + name + " is neither true nor false.");
   }
   return is_true;
 }

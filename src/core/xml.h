@@ -16,9 +16,10 @@ constexpr std::size_t kMaxXmlBytes = 16 << 20;
 
 enum class XmlStatus { kOk, kMalformed, kTooLarge };
 
-// `document` keeps pointers into `text`, which it changes. kMalformed for what is no XML, is deeper
-// than 32 levels, or has a NUL, written out or as a reference; kTooLarge for more than `max_bytes`,
-// and for more than 200,000 tags or attributes, so that a tree takes 32 MiB or so at most.
+// `document` keeps pointers into `text`, which it changes; names of elements are without their
+// prefixes. kMalformed for what is not XML, is deeper than 32 levels, or has a NUL, written out or
+// as a reference; kTooLarge for more than `max_bytes`, and for more than 200,000 tags or
+// attributes, so that a tree takes 32 MiB or so at most.
 XmlStatus ParseXmlInPlace(char* text, std::size_t size, std::size_t max_bytes,
                           pugi::xml_document* document);
 
@@ -37,12 +38,14 @@ class XmlReply {
 };
 
 // All text of an element, or of its first child of that name; empty where there is none.
-// kMalformedReply where it is no UTF-8.
+// kMalformedReply where it is not UTF-8.
 std::string XmlText(const pugi::xml_node& element);
 std::string XmlText(const pugi::xml_node& parent, const char* name);
+// The same without white space at its ends.
+std::string XmlWord(const pugi::xml_node& parent, const char* name);
 
-// The number, or true or false, that an element holds; `name` is the element's. kMalformedReply
-// where there is none, but an element that is not there is false.
+// The number, or true or false, that an element holds, between white space; `name` is the
+// element's. kMalformedReply where there is none, but an element that is not there is false.
 std::int64_t XmlInteger(const pugi::xml_node& element, const char* name);
 bool XmlFlag(const pugi::xml_node& element, const char* name);
 

@@ -1,7 +1,6 @@
 #include "net/bucket_regions.h"
 
-#include "core/error.h"
-#include "core/s3_response.h"
+#include "core/s3_error.h"
 #include "core/text.h"
 
 namespace neon_s3 {
@@ -9,14 +8,7 @@ namespace {
 
 constexpr std::size_t kMostRegions = 1000;
 
-bool IsRegion(const std::string& text) {
-  try {
-    ValidateRegion(text);
-    return true;
-  } catch (const Error&) {
-    return false;
-  }
-}
+constexpr std::string_view kService = "s3.";
 
 }  // namespace
 
@@ -30,6 +22,17 @@ std::string BucketRegions::Find(const Endpoint& endpoint, const std::string& buc
   if (regions_.empty()) return {};
   const auto found = regions_.find({endpoint.url(), bucket});
   return found == regions_.end() ? std::string() : found->second;
+}
+
+bool MayMove(const Endpoint& endpoint) {
+  if (!endpoint.is_aws()) return true;
+  std::string_view rest = endpoint.host;
+  if (!endpoint.port.empty() || !endpoint.base_path.empty() || !StartsWith(rest, kService)) {
+    return false;
+  }
+  rest.remove_prefix(kService.size());
+  const std::string_view region = rest.substr(0, rest.find('.'));
+  return AwsEndpoint(region).host == endpoint.host || rest == "amazonaws.com";
 }
 
 std::string OtherRegion(const S3Request& request, const HttpResponse& response,

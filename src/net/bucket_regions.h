@@ -22,6 +22,11 @@ class BucketRegions {
   std::map<std::pair<std::string, std::string>, std::string> regions_;
 };
 
+// Whether requests to `endpoint` follow a bucket to its region: at Amazon, only where it is a plain
+// regional endpoint. Others (FIPS, dual-stack, VPC) were chosen, and the plain one is not like
+// them.
+bool MayMove(const Endpoint& endpoint);
+
 // The region that a reply names instead of `region`, where that is the reason for the refusal;
 // empty where it is not.
 std::string OtherRegion(const S3Request& request, const HttpResponse& response,

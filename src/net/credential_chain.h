@@ -11,7 +11,7 @@
 #include "core/credentials.h"
 #include "core/crypto.h"
 #include "net/credential_cache.h"
-#include "net/curl_client.h"
+#include "net/http_client.h"
 #include "net/monotonic.h"
 #include "net/profile_source.h"
 #include "net/sts.h"

@@ -38,7 +38,7 @@ HttpResponse Ask(const FetchContext& context, const char* method, const std::str
 
 // The body of a 200.
 SecretString Require(HttpResponse response, const char* source) {
-  if (response.status == 200) return std::move(response.body);
+  if (response.status == 200) return TakeSecret(std::move(response.body));
   const std::string detail = "HTTP status " + std::to_string(response.status);
   if (response.status >= 500) {
     throw Error(ErrorCode::kServerFailed, std::string(source) + " failed", "", detail);

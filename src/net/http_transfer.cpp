@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <iterator>
 #include <new>
 #include <utility>
@@ -21,12 +20,12 @@ namespace neon_s3 {
 namespace {
 
 constexpr std::size_t kMaxHeadersSize = 64 << 10;
-constexpr std::size_t kExpectFrom = 1 << 20;
 constexpr std::size_t kLargeBody = 64 << 10;
 constexpr std::size_t kHugeBody = 4 << 20;
 constexpr long kBufferSize = 512 << 10;
 constexpr unsigned kPeerTimeoutMs = 20000;
 constexpr const char* kLacksTls = "It would be reached without TLS.";
+constexpr const char* kTooManyBytes = "It has more bytes than were asked for.";
 
 // A third of the time of a large GET went into page faults.
 void AdviseHugePages(char* memory, std::size_t size) {
@@ -37,12 +36,31 @@ void AdviseHugePages(char* memory, std::size_t size) {
 }
 
 void AddHeaderLine(std::string_view line, std::vector<HttpHeader>* headers) {
-  while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.remove_suffix(1);
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return;
-  const std::string_view after = line.substr(colon + 1);
-  const std::size_t start = std::min(after.find_first_not_of(" \t"), after.size());
-  headers->push_back({std::string(line.substr(0, colon)), SecretString(after.substr(start))});
+  headers->push_back({std::string(line.substr(0, colon)),
+                      SecretString(WithoutOuterSpace(line.substr(colon + 1)))});
+}
+
+// Whoever reads the first of two is told another thing than who reads the last.
+const char* ContradictionIn(const std::vector<HttpHeader>& headers) {
+  constexpr struct {
+    std::string_view name;
+    const char* problem;
+  } kSingle[] = {
+      {"content-length", "It has two different Content-Length headers."},
+      {"content-range", "It has two different Content-Range headers."},
+      {"etag", "It has two different ETag headers."},
+  };
+  for (const auto& [name, problem] : kSingle) {
+    const HttpHeader* first = nullptr;
+    for (const HttpHeader& header : headers) {
+      if (!EqualsLower(header.name, name)) continue;
+      if (first != nullptr && first->value != header.value) return problem;
+      first = &header;
+    }
+  }
+  return nullptr;
 }
 
 // Printable ASCII of a text that may quote the other side, a certificate say.
@@ -204,7 +222,7 @@ void HttpTransfer::SetConnection(const HttpRequest& request) {
   }
   Set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
   if (StartsWith(request.url, "https:")) Set(CURLOPT_PIPEWAIT, 1L);
-  if (!limits_.may_repeat) Set(CURLOPT_FRESH_CONNECT, 1L);
+  if (!limits_.may_retry) Set(CURLOPT_FRESH_CONNECT, 1L);
   // A way to the server that was lost without a word.
   Set(CURLOPT_TCP_KEEPALIVE, 1L);
   Set(CURLOPT_TCP_KEEPIDLE, 10L);
@@ -234,8 +252,8 @@ void HttpTransfer::SetHeaders(const HttpRequest& request) {
     has_type = has_type || LowerCase(header.name) == "content-type";
   }
   if (!has_type) lines_.Suppress("Content-Type");
-  // From there on libcurl waits for the server to agree before it sends the body.
-  if (!limits_.keep_connection || request.body.size() < kExpectFrom) lines_.Suppress("Expect");
+  // Else libcurl waits for a second before it sends a large body, where the server ignores it.
+  lines_.Suppress("Expect");
   Set(CURLOPT_HTTPHEADER, lines_.get());
   Set(CURLOPT_USERAGENT, "neon_s3");
 }
@@ -256,11 +274,11 @@ void HttpTransfer::SetCallbacks() {
 template <typename Body>
 std::size_t HttpTransfer::Receive(std::size_t size, const Body& body) noexcept {
   try {
-    if (!reception_.too_large) body();
+    if (!reception_.is_over()) body();
   } catch (...) {
     reception_.out_of_memory = true;
   }
-  return reception_.too_large || reception_.out_of_memory ? 0 : size;
+  return reception_.is_over() ? 0 : size;
 }
 
 void HttpTransfer::EndHeaders() {
@@ -269,9 +287,9 @@ void HttpTransfer::EndHeaders() {
   curl_easy_getinfo(easy(), CURLINFO_LOCAL_PORT, &local_port);
   curl_easy_getinfo(easy(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
   if (announced != 0 && limits_.keep_connection) sockets_->AcknowledgeNow(local_port);
+  reception_.problem = ContradictionIn(reception_.response.headers);
 }
 
-// Memory for all of it at once: growing would copy what is there.
 void HttpTransfer::BeginBody() {
   long status = 0;
   curl_off_t announced = -1;
@@ -281,21 +299,57 @@ void HttpTransfer::BeginBody() {
   reception_.has_body = true;
   reception_.max_body_size =
       succeeded ? limits_.max_body_size : std::min(limits_.max_body_size, limits_.max_error_size);
-  const std::size_t size = announced < 0 ? 0 : static_cast<std::size_t>(announced);
-  reception_.too_large = size > reception_.max_body_size;
+  if (succeeded && limits_.range) BeginRange(status, announced);
+  if (announced < 0 || reception_.is_over()) return;
+  // Memory for all of it at once: growing would copy what is there.
+  const auto most = reception_.max_body_size;
+  auto size = static_cast<std::size_t>(std::max<std::int64_t>(announced - reception_.to_skip, 0));
+  reception_.too_large = size > most && !reception_.is_cut;
   if (reception_.too_large) return;
+  size = std::min(size, most);
   reception_.response.body.reserve(size);
   if (size >= kHugeBody) AdviseHugePages(reception_.response.body.data(), size);
+}
+
+void HttpTransfer::BeginRange(long status, std::int64_t announced) {
+  const auto [start, length] = *limits_.range;
+  const auto most = static_cast<std::int64_t>(reception_.max_body_size);
+  if (status == 206 && length) {
+    reception_.max_body_size = static_cast<std::size_t>(std::min(most, *length));
+    if (announced > *length) reception_.problem = kTooManyBytes;
+  }
+  if (status != 200) return;
+  reception_.to_skip = start;
+  reception_.is_cut = length.has_value();
+  if (start > most || length.value_or(0) > most - start) {
+    reception_.problem = "It has the whole object where a range was asked for.";
+  }
+  if (length) reception_.max_body_size = static_cast<std::size_t>(*length);
+}
+
+void HttpTransfer::AddToBody(std::string_view bytes) {
+  const auto skipped = std::min(reception_.to_skip, static_cast<std::int64_t>(bytes.size()));
+  bytes.remove_prefix(static_cast<std::size_t>(skipped));
+  reception_.to_skip -= skipped;
+  reception_.response.skipped += skipped;
+  std::string& body = reception_.response.body;
+  const std::size_t room = reception_.max_body_size - body.size();
+  if (bytes.size() > room) {
+    reception_.is_enough = reception_.is_cut;
+    if (!reception_.is_cut && limits_.range && limits_.range->length) {
+      reception_.problem = kTooManyBytes;
+    }
+    reception_.too_large = !reception_.is_enough && reception_.problem == nullptr;
+    bytes = bytes.substr(0, reception_.is_cut ? room : 0);
+  }
+  body.append(bytes);
 }
 
 std::size_t HttpTransfer::OnBody(char* data, std::size_t, std::size_t size, void* context) {
   auto* transfer = static_cast<HttpTransfer*>(context);
   return transfer->Receive(size, [&] {
-    Reception& reception = transfer->reception_;
-    SecretString& body = reception.response.body;
-    if (!reception.has_body) transfer->BeginBody();
-    reception.too_large = reception.too_large || size > reception.max_body_size - body.size();
-    if (!reception.too_large) body.append(data, size);
+    if (!transfer->reception_.has_body) transfer->BeginBody();
+    if (!transfer->reception_.is_over()) transfer->AddToBody({data, size});
   });
 }
 
@@ -354,28 +408,47 @@ void HttpTransfer::RaiseRefusal() const {
               reception_.refusal != nullptr ? reception_.refusal : kLacksTls);
 }
 
-// libcurl calls a header line of more than 100 KiB out of memory, too.
 bool HttpTransfer::IsHeaderTooLong(CURLcode code) const {
 #if LIBCURL_VERSION_NUM >= 0x080600
-  if (code == CURLE_TOO_LARGE) return true;
+  return code == CURLE_TOO_LARGE;
+#else
+  // A line of more than 100 KiB is called out of memory, too; but memory runs out before the first
+  // byte of a reply, when buffers are made.
+  curl_off_t first_byte = 0;
+  curl_easy_getinfo(easy(), CURLINFO_STARTTRANSFER_TIME_T, &first_byte);
+  return code == CURLE_OUT_OF_MEMORY && first_byte > 0 && !reception_.has_body;
 #endif
-  if (code != CURLE_OUT_OF_MEMORY || reception_.has_body) return false;
-  void* volatile memory = std::malloc(2 * kMaxHeadersSize);
-  std::free(memory);
-  return memory != nullptr;
 }
 
 void HttpTransfer::CheckResult(CURLcode code) const {
-  if (code == CURLE_OK) return;
+  if (reception_.problem != nullptr) {
+    throw Error(ErrorCode::kMalformedReply, "malformed reply from " + host_, "",
+                reception_.problem);
+  }
+  if (code == CURLE_OK) return CheckLength();
+  if (reception_.is_enough) return;
+  if (reception_.out_of_memory) throw std::bad_alloc();
   if (reception_.too_large || IsHeaderTooLong(code)) {
     throw Error(ErrorCode::kTooLarge, "response from " + host_ + " is larger than the limit");
   }
-  if (code == CURLE_OUT_OF_MEMORY || reception_.out_of_memory) throw std::bad_alloc();
+  if (code == CURLE_OUT_OF_MEMORY) throw std::bad_alloc();
   if (code == CURLE_OPERATION_TIMEDOUT) RaiseTimeout();
   if (reception_.refusal != nullptr && code == CURLE_COULDNT_CONNECT) RaiseRefusal();
   // A name that nobody knows is no loopback address.
   if (lacks_tls() && code == CURLE_COULDNT_RESOLVE_HOST) RaiseRefusal();
   Raise(MeaningOf(code), host_, Legible(*error_text_ ? error_text_ : curl_easy_strerror(code)));
+}
+
+void HttpTransfer::CheckLength() const {
+  curl_off_t announced = 0;
+  long version = 0;
+  curl_easy_getinfo(easy(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
+  curl_easy_getinfo(easy(), CURLINFO_HTTP_VERSION, &version);
+  const bool is_delimited = announced >= 0 || version >= CURL_HTTP_VERSION_2_0 ||
+                            !reception_.response.Header("transfer-encoding").empty();
+  if (!limits_.needs_length || is_delimited || !reception_.has_body) return;
+  Raise(ErrorCode::kMalformedReply, host_,
+        "Its body has no length, so that nobody can tell whether it was cut.");
 }
 
 }  // namespace neon_s3

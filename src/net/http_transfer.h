@@ -2,13 +2,14 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include <curl/curl.h>
 
-#include "net/curl_client.h"
+#include "net/http_client.h"
 #include "net/header_lines.h"
 #include "net/open_sockets.h"
 
@@ -39,10 +40,16 @@ class HttpTransfer {
     HttpResponse response;
     std::size_t headers_size = 0;
     std::size_t max_body_size = 0;
+    std::int64_t to_skip = 0;  // bytes before those that are kept
+    bool is_cut = false;       // what follows those that are kept is not wanted
+    bool is_enough = false;    // all of them are there
     bool has_body = false;
     bool too_large = false;
     bool out_of_memory = false;
+    const char* problem = nullptr;  // why the reply is malformed
     const char* refusal = nullptr;  // why an address was refused
+
+    bool is_over() const { return is_enough || too_large || out_of_memory || problem != nullptr; }
   };
   struct EasyDeleter {
     void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
@@ -65,10 +72,13 @@ class HttpTransfer {
   std::size_t Receive(std::size_t size, const Body& body) noexcept;
   void EndHeaders();
   void BeginBody();
+  void BeginRange(long status, std::int64_t announced);
+  void AddToBody(std::string_view bytes);
   bool lacks_tls() const { return is_plain_ && !limits_.may_be_plain; }
   const char* WhyRefused(const sockaddr& address) const;
 
   void CheckResult(CURLcode code) const;
+  void CheckLength() const;
   [[noreturn]] void RaiseTimeout() const;
   [[noreturn]] void RaiseRefusal() const;
   bool IsHeaderTooLong(CURLcode code) const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "core/encoding.h"
 #include "core/utc_time.h"
 
 namespace neon_s3 {
@@ -42,10 +43,10 @@ bool IsThrottling(const S3Error& error) {
 
 }  // namespace
 
-bool MayRepeat(const S3Error& error, Repeat repeat) {
+bool MayRetry(const S3Error& error, Retry retry) {
   const int status = error.status();
   if (error.code() == ErrorCode::kConnect || status == 429 || status == 503) return true;
-  if (repeat == Repeat::kUnsafe) return false;  // it may have been done
+  if (retry == Retry::kUnsafe) return false;  // it may have been done
   if (error.code() == ErrorCode::kConnectionLost) return true;
   return Has(kTransientStatuses, status) || Has(kTransientCodes, error.s3_code()) ||
          IsThrottling(error);
@@ -59,13 +60,9 @@ std::chrono::milliseconds RetryPause(const S3Error& error, int retries, double r
 }
 
 std::optional<std::chrono::seconds> ParseRetryAfter(std::string_view text, std::int64_t now) {
-  constexpr std::size_t kMostDigits = 9;
-  if (text.empty()) return std::nullopt;
-  if (text.size() <= kMostDigits && text.find_first_not_of("0123456789") == text.npos) {
-    std::int64_t seconds = 0;
-    for (const char c : text) seconds = seconds * 10 + (c - '0');
-    return std::chrono::seconds(seconds);
-  }
+  constexpr std::int64_t kMost = 999999999;
+  const std::optional<std::int64_t> seconds = ParseDecimal(text);
+  if (seconds && *seconds >= 0 && *seconds <= kMost) return std::chrono::seconds(*seconds);
   const std::optional<std::int64_t> date = ParseHttpDate(text);
   if (!date) return std::nullopt;
   return std::chrono::seconds(std::max<std::int64_t>(*date - now, 0));

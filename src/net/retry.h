@@ -9,14 +9,14 @@
 
 #include "core/error.h"
 #include "core/s3_request.h"
-#include "core/s3_response.h"
+#include "core/s3_error.h"
 
 namespace neon_s3 {
 
 // Whether another attempt may do better, and does no harm.
-bool MayRepeat(const S3Error& error, Repeat repeat);
+bool MayRetry(const S3Error& error, Retry retry);
 
-// Before the repetition `retries` + 1: full jitter, `random` (0 to 1) of a limit that doubles.
+// Before retry `retries` + 1: full jitter, `random` (0 to 1) of a limit that doubles.
 // Amazon's SDKs pause for up to 1 s first after a refusal for too many requests, and so does this;
 // after other failures up to 50 ms, as a backend waits here, and often a single connection broke.
 std::chrono::milliseconds RetryPause(const S3Error& error, int retries, double random);
@@ -24,11 +24,12 @@ std::chrono::milliseconds RetryPause(const S3Error& error, int retries, double r
 // Of the header Retry-After: seconds or a date. `now` in seconds since 1970.
 std::optional<std::chrono::seconds> ParseRetryAfter(std::string_view text, std::int64_t now);
 
-// What many requests may repeat together: a server that fails for all of them is left alone.
+// How often many requests may be retried together: a server that fails for all of them is left
+// alone.
 class RetryQuota {
  public:
   bool Take();
-  // A request succeeded, after so many repetitions.
+  // A request succeeded, after so many retries.
   void GiveBack(int retries);
 
  private:

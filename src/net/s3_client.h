@@ -1,19 +1,29 @@
-// S3 over HTTP: signed, within limits, repeated where that is safe, several at once. C++ side.
+// S3 over HTTP: signed, within limits, retried where that is safe, several at once. C++ side.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/credentials.h"
 #include "core/endpoint.h"
 #include "core/http_message.h"
+#include "core/request_signer.h"
+#include "core/s3_error.h"
 #include "core/s3_request.h"
 #include "core/s3_response.h"
+#include "net/bucket_regions.h"
+#include "net/host_patterns.h"
+#include "net/http_client.h"
+#include "net/retry.h"
+#include "net/s3_job.h"
+#include "net/server_traits.h"
 
 namespace neon_s3 {
 
@@ -37,7 +47,7 @@ struct S3Usage {
 
 struct S3Limits {
   std::chrono::milliseconds connect_timeout{10000};
-  std::chrono::milliseconds request_timeout{60000};  // of one request, its repetitions included
+  std::chrono::milliseconds request_timeout{60000};  // of one request, with its retries
   int max_attempts = 3;
   std::size_t max_response_size = 256 << 20;  // bytes of an object; documents have 16 MiB at most
   std::size_t max_in_flight = 16;             // requests at once
@@ -55,24 +65,33 @@ struct S3Reply {
   std::optional<S3Error> error;  // else; status 0 where there was no reply at all
 };
 
+// What an S3Client takes from outside; tests put their own in its place.
+struct S3Surroundings {
+  std::int64_t (*time_of_day)();   // seconds since 1970
+  std::function<double()> random;  // 0 to 1
+
+  static S3Surroundings Real();
+};
+
 // One of a backend: connections are kept and used again (HTTP/2 where the server has it).
 class S3Client {
  public:
-  S3Client();
-  ~S3Client();
+  explicit S3Client(S3Surroundings surroundings = S3Surroundings::Real());
 
   // What follows goes there and in these limits; what was left under way is dropped.
-  // kBadArgument for a pattern in allowed_hosts that is none. (Requests are kNotPermitted where it
-  // has neither the endpoint's host, nor the one with the bucket in front.)
+  // kBadArgument for an invalid pattern in allowed_hosts. (Requests are kNotPermitted where it has
+  // neither the endpoint's host, nor the one with the bucket in front.)
   void Begin(S3Service service, S3Limits limits);
 
-  // One request and its reply, 2xx; anything else is thrown (S3Error where S3 answered). Not while
-  // others are under way.
+  // One request and its reply, 2xx, of GetObject with what was asked for (CheckObject()); anything
+  // else is thrown, as an S3Error. Not while others are under way.
   //
-  // Repeated like AWS's "standard" mode: attempts up to max_attempts, waits of full jitter between
-  // them, Retry-After; network errors, 429, 5xx and throttling, where Repeat allows it. A reply
-  // that names another region is followed once, signed anew; the bucket's region is remembered. A
-  // 200 whose body is an <Error> is an error.
+  // Retried like AWS's "standard" mode: attempts up to max_attempts, waits of full jitter between
+  // them, Retry-After; network errors, 429, 5xx and throttling, where Retry allows it. A reply that
+  // names another region is followed once, signed anew, where the endpoint is one of Amazon's plain
+  // regional ones or not Amazon's; the bucket's region is remembered. Where checksums are refused,
+  // Content-MD5 is sent. A 200 whose body is an <Error> is an error. A range of an object without
+  // bytes has none.
   HttpResponse Call(S3Request request);
 
   // Several: as many at once as max_in_flight allows, the rest wait. kCancelled is thrown by
@@ -84,11 +103,52 @@ class S3Client {
   // Drops what is under way. Connections that are idle are kept.
   void Drop();
 
-  const S3Usage& usage() const;
+  // What the server that is asked now is known not to have: for the session.
+  bool ServerLacks(ServerLack lack) const { return traits_.Lacks(service_.endpoint, lack); }
+  void RememberLack(ServerLack lack) { traits_.Remember(service_.endpoint, lack); }
+
+  const S3Usage& usage() const { return usage_; }
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  S3Reply Await();
+  void CountBytes();
+  void CheckCancelled() const;
+  void CheckHost(const Endpoint& endpoint, const Address& address) const;
+  void StartReady();
+  void Activate(S3Job* job);
+  void Start(S3Job* job);
+  HttpRequest Sign(const S3Job& job, const Address& address);
+  HttpLimits LimitsFor(const S3Job& job) const;
+  std::chrono::milliseconds LongestWait() const;
+
+  void OnReply(HttpReply reply);
+  void OnFailure(S3Job* job, const HttpReply& reply);
+  bool Redirect(S3Job* job, const HttpResponse& response);
+  bool SendWithoutChecksum(S3Job* job, const HttpResponse& response);
+  bool Probe(S3Job* job, HttpReply* reply);
+  void OnProbe(S3Job* job, HttpReply reply);
+  bool RetryLater(S3Job* job, const S3Error& error, const HttpResponse& response);
+  void Succeed(S3Job* job, HttpResponse response);
+  void Fail(S3Job* job, const S3Error& error);
+  void Finish(S3Job* job, S3Reply reply);
+
+  const S3Surroundings surroundings_;
+  S3Service service_;
+  S3Limits limits_;
+  HostPatterns allowed_hosts_;
+  S3Usage usage_;
+  HttpTraffic traffic_before_;
+
+  std::deque<std::unique_ptr<S3Job>> waiting_;
+  std::vector<std::unique_ptr<S3Job>> active_;
+  std::deque<S3Reply> done_;
+  std::size_t next_number_ = 0;
+
+  HttpClient http_;
+  RequestSigner signer_;
+  BucketRegions regions_;
+  ServerTraits traits_;
+  RetryQuota quota_;
 };
 
 }  // namespace neon_s3

@@ -9,10 +9,12 @@ namespace {
 
 // Whether the outermost element is an Error, without parsing a listing of megabytes.
 bool MayBeError(std::string_view body) {
-  constexpr std::string_view kError = "<Error";
+  constexpr std::string_view kError = "Error";
   for (std::size_t at = body.find('<'); at != std::string_view::npos; at = body.find('<', at + 1)) {
     const char next = at + 1 < body.size() ? body[at + 1] : '\0';
-    if (next != '?' && next != '!') return StartsWith(body.substr(at), kError);
+    if (next == '?' || next == '!') continue;
+    const std::string_view name = body.substr(at + 1, body.find_first_of("> \t\r\n/", at) - at - 1);
+    return name.substr(name.find(':') + 1) == kError;  // without its prefix, if it has one
   }
   return false;
 }
@@ -26,32 +28,33 @@ bool IsSuccess(const S3Request& request, const HttpResponse& response) {
 
 bool LacksReason(const S3Request& request, const HttpResponse& response) {
   const int status = response.status;
-  return request.method == "HEAD" && status / 100 == 4 && status != 404 && status != 412;
+  const bool is_clear = status == 404 || status == 405 || status == 412;
+  return request.method == "HEAD" && status / 100 == 4 && !is_clear;
 }
 
-S3Request MakeInquiry(const S3Request& request) {
-  S3Request inquiry = request;
-  inquiry.method = "GET";
+S3Request MakeProbe(const S3Request& request) {
+  S3Request probe = request;
+  probe.method = "GET";
   if (request.key) {
-    inquiry.headers.push_back({"range", "bytes=0-0"});
+    probe.headers.push_back({"range", "bytes=0-0"});
   } else {
-    inquiry.query.Add("location", "");
+    probe.query.Add("location", "");
   }
-  return inquiry;
+  return probe;
 }
 
-S3Error MakeS3Error(const Error& error) {
-  return S3Error(error.code(), 0, "", error.what(), error.hint(), error.detail());
+bool RefusesChecksum(const S3Request& request, const HttpResponse& response) {
+  const bool has_checksum = std::any_of(
+      request.headers.begin(), request.headers.end(),
+      [](const HttpHeader& header) { return StartsWith(header.name, "x-amz-checksum-"); });
+  if (!has_checksum || (response.status != 400 && response.status != 501)) return false;
+  const S3ErrorReply reply = ParseS3Error(response.body).value_or(S3ErrorReply());
+  return reply.code == "NotImplemented" ||
+         LowerCase(reply.message).find("x-amz-checksum") != std::string::npos;
 }
 
-S3Error WithAttempts(const S3Error& error, int attempts) {
-  if (attempts < 2) return error;
-  std::string detail = error.detail();
-  if (EndsWith(detail, ".")) detail.pop_back();
-  if (!detail.empty()) detail.append(", ");
-  detail.append(std::to_string(attempts)).append(" attempts");
-  return S3Error(error.code(), error.status(), error.s3_code(), error.what(), error.hint(), detail,
-                 error.date());
+bool IsEmptyObject(const S3Request& request, const HttpResponse& response) {
+  return response.status == 416 && request.range && response.Header("content-range") == "bytes */0";
 }
 
 }  // namespace neon_s3

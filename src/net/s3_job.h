@@ -8,8 +8,8 @@
 #include "core/endpoint.h"
 #include "core/http_message.h"
 #include "core/s3_request.h"
-#include "core/s3_response.h"
-#include "net/curl_client.h"
+#include "core/s3_error.h"
+#include "net/http_client.h"
 #include "net/monotonic.h"
 
 namespace neon_s3 {
@@ -25,28 +25,29 @@ struct S3Job {
   MonotonicTime deadline, not_before;
   int attempts = 0;
   bool is_running = false;
-  bool has_moved = false;  // to another region
+  bool has_moved = false;     // to another region
+  bool without_sums = false;  // checksums were refused
 
-  // A HEAD was refused, and `inquiry` asks why.
+  // A HEAD was refused, and `probe` asks why.
   std::optional<HttpResponse> refusal;
-  S3Request inquiry;
+  S3Request probe;
 
-  const S3Request& current() const { return refusal ? inquiry : request; }
+  const S3Request& current() const { return refusal ? probe : request; }
 };
 
 // Long operations begin their reply with 200 before they fail.
 bool IsSuccess(const S3Request& request, const HttpResponse& response);
 
-// A reply to HEAD has no body that would say why it is none of success.
+// A reply to HEAD has no body that would say why it was refused.
 bool LacksReason(const S3Request& request, const HttpResponse& response);
 
 // Asks for as little as possible that is refused for the same reason.
-S3Request MakeInquiry(const S3Request& request);
+S3Request MakeProbe(const S3Request& request);
 
-// A failure without a reply of S3's.
-S3Error MakeS3Error(const Error& error);
+// Whether the request was refused for a checksum's header.
+bool RefusesChecksum(const S3Request& request, const HttpResponse& response);
 
-// The DETAIL says how often it was tried, where that was more than once.
-S3Error WithAttempts(const S3Error& error, int attempts);
+// Whether a range was refused since the object has no bytes at all.
+bool IsEmptyObject(const S3Request& request, const HttpResponse& response);
 
 }  // namespace neon_s3

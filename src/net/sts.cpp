@@ -14,12 +14,13 @@ namespace {
 OwnedCredentials Send(StsRequest message, const RoleArguments& role, const FetchContext& context) {
   HttpRequest request{"POST", std::move(message.url), std::move(message.headers), message.body};
   HttpResponse response = context.http->Perform(request, LimitsOf(context));
-  if (response.status == 200) return ParseAssumeRoleResponse(std::move(response.body), "STS");
+  if (response.status == 200)
+    return ParseAssumeRoleResponse(TakeSecret(std::move(response.body)), "STS");
 
   const int status = response.status;
   const std::string name = "\"" + WithoutControls(role.role_arn) + "\"";
   const std::string detail =
-      DescribeErrorReply(ParseErrorResponse(std::move(response.body)), status);
+      DescribeErrorReply(ParseErrorResponse(TakeSecret(std::move(response.body))), status);
   if (status >= 500) {
     throw Error(ErrorCode::kServerFailed, "STS failed to give the role " + name, "", detail);
   }

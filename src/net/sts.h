@@ -6,7 +6,7 @@
 
 #include "core/credentials.h"
 #include "core/sts_request.h"
-#include "net/curl_client.h"
+#include "net/http_client.h"
 #include "net/monotonic.h"
 
 namespace neon_s3 {

@@ -1,6 +1,7 @@
 // s3_confirm_upload, which row-level security of the files table gates.
 #include "core/part_plan.h"
 #include "core/promise.h"
+#include "net/multipart.h"
 #include "pg/identity.h"
 #include "pg/ledger.h"
 #include "pg/new_upload.h"
@@ -63,7 +64,7 @@ void CompleteParts(S3Client& s3, std::string_view bucket, const Expected& expect
     const std::vector<CompletedPart> parts = PlannedParts(
         expected.plan, ListAllParts(s3, bucket, expected.key, expected.upload_id), difference);
     if (!difference->empty()) return;
-    Complete(s3, bucket, expected.key, expected.upload_id, parts, true);
+    CompleteUpload(s3, bucket, expected.key, expected.upload_id, parts, true);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kNotFound) throw;
   }
@@ -76,7 +77,8 @@ void Find(S3Client& s3, std::string_view bucket, const Expected& expected, Found
   found->object = ParseObjectInfo(reply);
   found->checksum = ReportedChecksum(reply);
   found->difference = DescribeDifference(
-      expected.promise, {found->object.size, found->object.content_type, found->checksum});
+      expected.promise,
+      {found->object.size.value_or(-1), found->object.content_type, found->checksum});
 }
 
 // ---------------------------------------------------------------- asking
@@ -130,7 +132,7 @@ MeasuredValue TextValue(const char* column, std::string_view utf8) {
 }
 
 void Measure(const Found& found, MeasuredValue* values) {
-  values[0] = {"size", INT8OID, Int64GetDatum(found.object.size), false};
+  values[0] = {"size", INT8OID, Int64GetDatum(found.object.size.value_or(0)), !found.object.size};
   values[1] = TextValue("etag", found.object.etag);
   values[2] = TextValue("content_type", found.object.content_type);
   values[3] = TextValue("version_id", found.object.version_id);
@@ -207,7 +209,7 @@ void Record(const Extension& extension, const GovernedTable& table, const text* 
 Datum ConfirmedRow(FunctionCallInfo fcinfo, const Found& found) {
   Row row;
   row.Add(PG_GETARG_DATUM(0), false);
-  row.BigInt(found.object.size);
+  row.BigIntOrNull(found.object.size.value_or(-1));
   row.TextOrNull(found.object.etag);
   row.TextOrNull(found.object.content_type);
   row.TextOrNull(found.object.version_id);

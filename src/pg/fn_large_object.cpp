@@ -6,8 +6,9 @@
 
 #include "core/error.h"
 #include "core/error_reply.h"
-#include "core/object_key.h"
-#include "pg/in_order.h"
+#include "core/text.h"
+#include "net/multipart.h"
+#include "net/in_order.h"
 #include "pg/result.h"
 #include "pg/s3_call.h"
 
@@ -91,6 +92,7 @@ UploadPlan PlanUpload(std::int64_t size) {
 struct Upload {
   std::string upload_id;                                  // empty: none was begun
   std::map<std::size_t, std::unique_ptr<char[]>> bodies;  // of the parts under way
+  std::map<std::size_t, std::string> checksums;           // of all parts, by their numbers
   std::vector<CompletedPart> parts;
   WrittenObject written;
 };
@@ -124,7 +126,8 @@ void BeginUpload(S3Call& call, const PutArgs& args, Upload* upload) {
     }
     upload->upload_id =
         ParseUploadId(s3.Call(CreateMultipartUpload(call.bucket(), *args.key,
-                                                    AttributesOf(args.content_type, args.metadata)))
+                                                    AttributesOf(args.content_type, args.metadata),
+                                                    PartChecksum::kCrc32c))
                           .body);
   });
 }
@@ -133,7 +136,8 @@ void BeginUpload(S3Call& call, const PutArgs& args, Upload* upload) {
 void AwaitPart(S3Client& s3, Upload* upload) {
   const S3Reply reply = s3.Next();
   if (reply.error) throw *reply.error;
-  upload->parts.push_back({static_cast<int>(reply.id), ParseWrittenObject(reply.response).etag});
+  upload->parts.push_back({static_cast<int>(reply.id), ParseWrittenObject(reply.response).etag,
+                           upload->checksums[reply.id]});
   upload->bodies.erase(reply.id);
 }
 
@@ -151,30 +155,31 @@ void SendParts(S3Call& call, const PutArgs& args, int fd, const UploadPlan& plan
     });
     ReadFully(fd, body, size);
     call.Run([&](S3Client& s3) {
-      s3.Submit(static_cast<std::size_t>(part),
-                UploadPart(call.bucket(), *args.key, upload->upload_id, part, {body, size}));
+      S3Request request = UploadPart(call.bucket(), *args.key, upload->upload_id, part,
+                                     {body, size}, PartChecksum::kCrc32c);
+      const auto number = static_cast<std::size_t>(part);
+      upload->checksums[number] = ChecksumOf(request);
+      s3.Submit(number, std::move(request));
     });
   }
 }
 
-void CompleteUpload(S3Call& call, const PutArgs& args, Upload* upload) {
+void FinishUpload(S3Call& call, const PutArgs& args, Upload* upload) {
   call.Run([&](S3Client& s3) {
     while (s3.busy()) AwaitPart(s3, upload);
     std::sort(upload->parts.begin(), upload->parts.end(),
               [](const CompletedPart& a, const CompletedPart& b) {
                 return a.part_number < b.part_number;
               });
-    upload->written =
-        Complete(s3, call.bucket(), *args.key, upload->upload_id, upload->parts, args.overwrite);
+    upload->written = CompleteUpload(s3, call.bucket(), *args.key, upload->upload_id, upload->parts,
+                                     args.overwrite);
   });
 }
 
 // The parts of an upload that is never completed cost money. Nothing is raised: an error is under
 // way.
-void AbortUpload(S3Call& call, const PutArgs& args, const Upload& upload) {
-  call.RunLast([&](S3Client& s3) {
-    s3.Call(AbortMultipartUpload(call.bucket(), *args.key, upload.upload_id));
-  });
+void AbandonUpload(S3Call& call, const PutArgs& args, const Upload& upload) {
+  call.RunLast([&](S3Client& s3) { AbortUpload(s3, call.bucket(), *args.key, upload.upload_id); });
 }
 
 void PutInParts(S3Call& call, const PutArgs& args, int fd, const UploadPlan& plan, Upload* upload) {
@@ -182,11 +187,11 @@ void PutInParts(S3Call& call, const PutArgs& args, int fd, const UploadPlan& pla
   PG_TRY();
   {
     SendParts(call, args, fd, plan, upload);
-    CompleteUpload(call, args, upload);
+    FinishUpload(call, args, upload);
   }
   PG_CATCH();
   {
-    AbortUpload(call, args, *upload);
+    AbandonUpload(call, args, *upload);
     PG_RE_THROW();
   }
   PG_END_TRY();
@@ -195,33 +200,40 @@ void PutInParts(S3Call& call, const PutArgs& args, int fd, const UploadPlan& pla
 // ---------------------------------------------------------------- down
 
 struct Download {
-  std::int64_t size = 0, part_size = kPartSize;
+  std::optional<std::int64_t> size;  // none: nobody knows before all of it is there
+  std::int64_t part_size = kPartSize;
   std::string etag;
-  std::size_t part_count = 0;
-  InOrder<HttpResponse> parts;
+  std::size_t part_count = 1;
+  InOrder<std::string> parts;
+
+  void Plan(const ObjectInfo& object) {
+    size = object.size;
+    etag = object.etag;
+    part_size = std::min(kPartSize, static_cast<std::int64_t>(MakeLimits().max_response_size));
+    if (size) part_count = static_cast<std::size_t>((*size + part_size - 1) / part_size);
+  }
 };
 
-std::int64_t SizeOfPart(const Download& download, std::size_t part) {
-  const std::int64_t start = static_cast<std::int64_t>(part) * download.part_size;
-  return std::min(download.part_size, download.size - start);
-}
-
+// All parts are of the same object.
 S3Request GetPart(std::string_view bucket, std::string_view key, std::string_view version_id,
                   const Download& download, std::size_t part) {
   S3Request request = GetObject(bucket, key, version_id);
-  SetRange(static_cast<std::int64_t>(part) * download.part_size, SizeOfPart(download, part),
-           &request);
-  SetIfMatch(download.etag, &request);  // all parts are of the same object
+  SetIfMatch(download.etag, &request);
+  if (!download.size) return request;
+  const std::int64_t start = static_cast<std::int64_t>(part) * download.part_size;
+  SetRange({start, std::min(download.part_size, *download.size - start)}, &request);
+  request.size = download.size;
   return request;
 }
 
-// Of the size that was asked for, whatever the server sent.
-HttpResponse PartOf(S3Reply reply, const Download& download) {
+std::string PartOf(S3Reply reply, Download* download) {
   if (reply.error) throw *reply.error;
-  if (reply.response.body.size() != static_cast<std::size_t>(SizeOfPart(download, reply.id))) {
-    RaiseMalformedReply("It has another length than the range that was asked for.");
+  const std::string etag = ParseWrittenObject(reply.response).etag;
+  if (download->etag.empty()) download->etag = etag;  // HEAD told none
+  if (!IsSameETag(etag, download->etag)) {
+    RaiseMalformedReply("The object has another ETag than before.");
   }
-  return std::move(reply.response);
+  return std::move(reply.response.body);
 }
 
 }  // namespace
@@ -244,7 +256,6 @@ Datum neon_s3_put_large_object(PG_FUNCTION_ARGS) {
   Seek(fd, 0, SEEK_SET);
   call.ShowBytesTotal(plan.size);
   auto& upload = Owned<Upload>();
-  Guard([&] { ValidateObjectKey(*put.key); });
   if (plan.part_count <= 1) {
     PutWhole(call, put, fd, static_cast<std::size_t>(plan.size), &upload);
   } else {
@@ -269,16 +280,9 @@ Datum neon_s3_get_large_object(PG_FUNCTION_ARGS) {
   S3Call& call = S3Call::Begin(Operation::kGetLargeObject, key, target);
   auto& download = Owned<Download>();
   call.Run([&](S3Client& s3) {
-    ValidateObjectKey(*key);
-    const ObjectInfo object = ParseObjectInfo(s3.Call(HeadObject(call.bucket(), *key, version)));
-    download.size = object.size;
-    download.etag = object.etag;
-    download.part_size =
-        std::min(kPartSize, static_cast<std::int64_t>(MakeLimits().max_response_size));
-    download.part_count =
-        static_cast<std::size_t>((object.size + download.part_size - 1) / download.part_size);
+    download.Plan(ParseObjectInfo(s3.Call(HeadObject(call.bucket(), *key, version))));
   });
-  call.ShowBytesTotal(download.size);
+  if (download.size) call.ShowBytesTotal(*download.size);
   if (!lo) lo = DatumGetObjectId(DirectFunctionCall1(be_lo_create, ObjectIdGetDatum(InvalidOid)));
   const int fd = OpenLargeObject(*lo, INV_WRITE);
   DirectFunctionCall2(be_lo_truncate64, Int32GetDatum(fd), Int64GetDatum(0));
@@ -288,10 +292,10 @@ Datum neon_s3_get_large_object(PG_FUNCTION_ARGS) {
       const auto submit = [&](std::size_t id) {
         s3.Submit(id, GetPart(call.bucket(), *key, version, download, id));
       };
-      const auto part_of = [&](S3Reply reply) { return PartOf(std::move(reply), download); };
+      const auto part_of = [&](S3Reply reply) { return PartOf(std::move(reply), &download); };
       download.parts.Advance(download.part_count, Window{kPartsAtOnce}, s3, submit, part_of);
     });
-    WriteFully(fd, download.parts.Front().body);
+    WriteFully(fd, download.parts.Front());
     download.parts.Pop();
   }
   CloseLargeObject(fd);

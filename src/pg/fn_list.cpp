@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "core/error_reply.h"
-#include "core/object_key.h"
+#include "core/listing_guard.h"
 #include "pg/result.h"
 #include "pg/s3_call.h"
 
@@ -10,11 +10,6 @@ namespace neon_s3 {
 namespace {
 
 constexpr std::int64_t kPageSize = 1000;
-
-// The markers of a reply lead to the next page; they must not lead in a circle.
-[[noreturn]] void RefuseCircle() {
-  RaiseMalformedReply("It has more pages, but no way to get them.");
-}
 
 struct ListArgs {
   OptionalText prefix, delimiter, start_after;
@@ -47,7 +42,7 @@ class Listing {
       *left_ -= static_cast<std::int64_t>(page_.objects.size());
     }
     if (page_.continuation_token.empty()) return;
-    if (page_.continuation_token == token_) RefuseCircle();
+    guard_.Check(page_.continuation_token, page_.objects.size());
     token_ = page_.continuation_token;
     options_.continuation_token = token_;
     Ask(s3);
@@ -66,6 +61,7 @@ class Listing {
   std::optional<std::int64_t> left_;  // keys still wanted
   ObjectPage page_;
   std::string token_;
+  ListingGuard guard_;
   bool is_asked_ = false;
 };
 
@@ -155,10 +151,9 @@ Datum neon_s3_list_parts(PG_FUNCTION_ARGS) {
   int marker = 0;
   for (bool more = true; more;) {
     call.Run([&](S3Client& s3) {
-      ValidateObjectKey(*key);
       page = ParsePartPage(s3.Call(ListParts(call.bucket(), *key, *upload_id, marker)).body);
       more = page.next_marker.has_value();
-      if (more && *page.next_marker <= marker) RefuseCircle();
+      if (more && *page.next_marker <= marker) RaiseMalformedReply("Its pages lead in a circle.");
       marker = page.next_marker.value_or(0);
     });
     PutRows(fcinfo, memory, page.parts);
@@ -176,16 +171,17 @@ Datum neon_s3_list_multipart_uploads(PG_FUNCTION_ARGS) {
 
   S3Call& call = S3Call::Begin(Operation::kListMultipartUploads, prefix, target);
   auto& page = Owned<UploadPage>();
+  auto& guard = Owned<ListingGuard>();
   ScratchMemory memory;
   for (bool more = true; more;) {
     call.Run([&](S3Client& s3) {
-      const std::string key_marker = page.next_key_marker, id_marker = page.next_upload_id_marker;
-      const S3Request request = ListMultipartUploads(
-          call.bucket(), prefix.value_or(std::string_view()), key_marker, id_marker);
+      const S3Request request =
+          ListMultipartUploads(call.bucket(), prefix.value_or(std::string_view()),
+                               page.next_key_marker, page.next_upload_id_marker);
       page = ParseUploadPage(s3.Call(request).body);
       more = !page.next_key_marker.empty();
-      if (more && page.next_key_marker == key_marker && page.next_upload_id_marker == id_marker)
-        RefuseCircle();
+      if (!more) return;
+      guard.Check(page.next_key_marker + '\0' + page.next_upload_id_marker, page.uploads.size());
     });
     PutRows(fcinfo, memory, page.uploads);
   }

@@ -1,6 +1,6 @@
 // s3_create_multipart_upload, s3_complete_multipart_upload, s3_abort_multipart_upload.
-#include "core/object_key.h"
 #include "core/part_list.h"
+#include "net/multipart.h"
 #include "pg/result.h"
 #include "pg/s3_call.h"
 
@@ -18,7 +18,6 @@ Datum neon_s3_create_multipart_upload(PG_FUNCTION_ARGS) {
   S3Call& call = S3Call::Begin(Operation::kCreateMultipartUpload, key, target);
   auto& upload_id = Owned<std::string>();
   call.Run([&](S3Client& s3) {
-    ValidateObjectKey(*key);
     const ObjectAttributes attributes = AttributesOf(content_type, metadata);
     upload_id = ParseUploadId(s3.Call(CreateMultipartUpload(call.bucket(), *key, attributes)).body);
   });
@@ -39,8 +38,7 @@ Datum neon_s3_complete_multipart_upload(PG_FUNCTION_ARGS) {
   S3Call& call = S3Call::Begin(Operation::kCompleteMultipartUpload, key, target);
   auto& written = Owned<WrittenObject>();
   call.Run([&](S3Client& s3) {
-    ValidateObjectKey(*key);
-    written = Complete(s3, call.bucket(), *key, *upload_id, ParsePartList(*parts), true);
+    written = CompleteUpload(s3, call.bucket(), *key, *upload_id, ParsePartList(*parts), true);
   });
   const Datum row = WrittenRow(fcinfo, written);
   call.Finish();
@@ -56,10 +54,7 @@ Datum neon_s3_abort_multipart_upload(PG_FUNCTION_ARGS) {
   const Target target = ReadTarget(args);
 
   S3Call& call = S3Call::Begin(Operation::kAbortMultipartUpload, key, target);
-  call.Run([&](S3Client& s3) {
-    ValidateObjectKey(*key);
-    s3.Call(AbortMultipartUpload(call.bucket(), *key, *upload_id));
-  });
+  call.Run([&](S3Client& s3) { AbortUpload(s3, call.bucket(), *key, *upload_id); });
   call.Finish();
   PG_RETURN_VOID();
 }

@@ -1,6 +1,5 @@
 // s3_put_object, s3_get_object, s3_head_object, s3_object_exists, s3_copy_object, s3_delete_object.
 #include "core/error.h"
-#include "core/object_key.h"
 #include "pg/result.h"
 #include "pg/s3_call.h"
 
@@ -14,7 +13,7 @@ Datum ObjectRow(FunctionCallInfo fcinfo, std::string_view key, const ObjectInfo&
   metadata.EndObject();
   Row row;
   row.Text(key);
-  row.BigInt(object.size);
+  row.BigIntOrNull(object.size.value_or(-1));
   row.TextOrNull(object.etag);
   row.TextOrNull(object.content_type);
   row.Time(object.last_modified);
@@ -41,7 +40,6 @@ Datum neon_s3_put_object(PG_FUNCTION_ARGS) {
   auto& written = Owned<WrittenObject>();
   call.ShowBytesTotal(static_cast<std::int64_t>(body->size()));
   call.Run([&](S3Client& s3) {
-    ValidateObjectKey(*key);
     written = ParseWrittenObject(s3.Call(
         PutObject(call.bucket(), *key, *body, AttributesOf(content_type, metadata), overwrite)));
   });
@@ -63,13 +61,12 @@ Datum neon_s3_get_object(PG_FUNCTION_ARGS) {
   S3Call& call = S3Call::Begin(Operation::kGetObject, key, target);
   auto& response = Owned<HttpResponse>();
   call.Run([&](S3Client& s3) {
-    ValidateObjectKey(*key);
     const std::string_view version = version_id.value_or(std::string_view());
     // HTTP has no range of no bytes; whether there is such an object is asked all the same.
     const bool nothing = length && *length == 0;
     S3Request request = nothing ? HeadObject(call.bucket(), *key, version)
                                 : GetObject(call.bucket(), *key, version);
-    if (!nothing) SetRange(start, length, &request);
+    if (!nothing && (start || length)) SetRange({start.value_or(0), length}, &request);
     response = s3.Call(std::move(request));
   });
   const Datum body = ByteaDatum(response.body);
@@ -88,7 +85,6 @@ Datum neon_s3_head_object(PG_FUNCTION_ARGS) {
   S3Call& call = S3Call::Begin(Operation::kHeadObject, key, target);
   auto& object = Owned<ObjectInfo>();
   call.Run([&](S3Client& s3) {
-    ValidateObjectKey(*key);
     const std::string_view version = version_id.value_or(std::string_view());
     object = ParseObjectInfo(s3.Call(HeadObject(call.bucket(), *key, version)));
   });
@@ -106,10 +102,7 @@ Datum neon_s3_object_exists(PG_FUNCTION_ARGS) {
 
   bool exists;
   S3Call& call = S3Call::Begin(Operation::kObjectExists, key, target);
-  call.Run([&](S3Client& s3) {
-    ValidateObjectKey(*key);
-    exists = Exists(s3, HeadObject(call.bucket(), *key));
-  });
+  call.Run([&](S3Client& s3) { exists = Exists(s3, HeadObject(call.bucket(), *key)); });
   call.Finish();
   PG_RETURN_BOOL(exists);
 }
@@ -126,9 +119,6 @@ Datum neon_s3_copy_object(PG_FUNCTION_ARGS) {
   S3Call& call = S3Call::Begin(Operation::kCopyObject, key, target);
   auto& written = Owned<WrittenObject>();
   call.Run([&](S3Client& s3) {
-    ValidateObjectKey(*source_key);
-    ValidateObjectKey(*key);
-    if (source_bucket) ValidateBucketName(*source_bucket);
     written = ParseWrittenDocument(s3.Call(
         CopyObject(source_bucket.value_or(call.bucket()), *source_key, call.bucket(), *key)));
   });
@@ -147,7 +137,6 @@ Datum neon_s3_delete_object(PG_FUNCTION_ARGS) {
 
   S3Call& call = S3Call::Begin(Operation::kDeleteObject, key, target);
   call.Run([&](S3Client& s3) {
-    ValidateObjectKey(*key);
     s3.Call(DeleteObject(call.bucket(), *key, version_id.value_or(std::string_view())));
   });
   call.Finish();

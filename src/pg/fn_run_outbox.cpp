@@ -5,7 +5,7 @@
 
 #include "core/error.h"
 #include "core/object_key.h"
-#include "pg/key_deletion.h"
+#include "net/batch_delete.h"
 #include "pg/batch.h"
 #include "pg/guc.h"
 #include "pg/outbox_claim.h"
@@ -59,7 +59,7 @@ struct Group {
   std::vector<Outcome> outcomes;
   std::vector<std::size_t> remaining;  // whose object is to be deleted
   std::vector<std::string_view> remaining_keys;
-  KeyDeletion batch;
+  BatchDelete batch;
 };
 
 bool IsOver(MonotonicTime until) { return MonotonicNow() >= until; }

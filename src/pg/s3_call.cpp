@@ -122,17 +122,6 @@ Datum WrittenRow(FunctionCallInfo fcinfo, const WrittenObject& written) {
   return row.Finish(fcinfo);
 }
 
-WrittenObject Complete(S3Client& s3, std::string_view bucket, std::string_view key,
-                       std::string_view upload_id, const std::vector<CompletedPart>& parts,
-                       bool overwrite) {
-  WrittenObject written = ParseWrittenDocument(
-      s3.Call(CompleteMultipartUpload(bucket, key, upload_id, parts, overwrite)));
-  if (written.etag.empty()) {
-    written.etag = ParseObjectInfo(s3.Call(HeadObject(bucket, key, written.version_id))).etag;
-  }
-  return written;
-}
-
 bool Exists(S3Client& s3, S3Request request) {
   try {
     s3.Call(std::move(request));
@@ -141,11 +130,6 @@ bool Exists(S3Client& s3, S3Request request) {
     if (error.code() != ErrorCode::kNotFound) throw;
     return false;
   }
-}
-
-std::string DescribeError(const Error& error) {
-  if (error.detail().empty()) return error.what();
-  return std::string(error.what()) + " (" + error.detail() + ")";
 }
 
 ObjectAttributes AttributesOf(const OptionalText& content_type, const FieldArgs& metadata) {

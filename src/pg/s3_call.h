@@ -84,16 +84,8 @@ class S3Call {
 // Postgres side: the row (etag, version_id).
 Datum WrittenRow(FunctionCallInfo fcinfo, const WrittenObject& written);
 
-// C++ side: completes a multipart upload.
-WrittenObject Complete(S3Client& s3, std::string_view bucket, std::string_view key,
-                       std::string_view upload_id, const std::vector<CompletedPart>& parts,
-                       bool overwrite);
-
 // C++ side: false if the answer is that there is no such thing.
 bool Exists(S3Client& s3, S3Request request);
-
-// An error in one line, for a column.
-std::string DescribeError(const Error& error);
 
 // C++ side.
 ObjectAttributes AttributesOf(const OptionalText& content_type, const FieldArgs& metadata);

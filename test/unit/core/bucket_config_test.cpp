@@ -229,7 +229,7 @@ TEST(BucketConfig, RefusesXmlThatIsNone) {
                           "<BlockPublicAccessBlockConfiguration/>"}) {
     EXPECT_EQ(code(BucketConfig::kCors, xml), ErrorCode::kMalformedReply) << xml;
   }
-  for (const char* value : {"", "x", "1x", " 1", "99999999999999999999"}) {
+  for (const char* value : {"", "x", "1x", "1 1", "99999999999999999999"}) {
     const std::string text(value);
     EXPECT_EQ(code(BucketConfig::kCors, "<CORSConfiguration><CORSRule><MaxAgeSeconds>" + text +
                                             "</MaxAgeSeconds></CORSRule></CORSConfiguration>"),

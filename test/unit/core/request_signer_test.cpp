@@ -102,11 +102,10 @@ TEST(RequestSigner, SignsEveryHeader) {
   const HttpRequest http =
       signer.Sign(request, {"https", "files.s3.amazonaws.com", ""}, "us-east-1",
                   {"AKIA", "secret", "token"}, UtcTime(1769860800), Payload::kSigned);
-  EXPECT_NE(
-      HeaderOf(http, "authorization")
-          .find("SignedHeaders=content-type;host;if-none-match;x-amz-content-sha256;x-amz-date;"
-                "x-amz-meta-author;x-amz-security-token, "),
-      std::string::npos);
+  EXPECT_NE(HeaderOf(http, "authorization")
+                .find("SignedHeaders=content-type;host;if-none-match;x-amz-checksum-crc32c;"
+                      "x-amz-content-sha256;x-amz-date;x-amz-meta-author;x-amz-security-token, "),
+            std::string::npos);
   EXPECT_EQ(HeaderOf(http, "x-amz-content-sha256"),
             "230d8358dc8e8890b4c58deeb62912ee2f20357ae92a5cc861b98e68fe31acb5");
   EXPECT_EQ(HeaderOf(http, "x-amz-date"), "20260131T120000Z");

@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
-#include "core/s3_response.h"
+#include "core/s3_error.h"
+
+#include "core/safe_words.h"
 
 namespace neon_s3 {
 namespace {
@@ -9,7 +11,7 @@ HttpResponse Reply(int status, const std::string& body, std::vector<HttpHeader> 
   HttpResponse response;
   response.status = status;
   response.headers = std::move(headers);
-  response.body = SecretString(body);
+  response.body = body;
   return response;
 }
 
@@ -35,7 +37,6 @@ TEST(ParseS3Error, ReadsWhatAmazonSends) {
             "The authorization header is malformed; the region 'us-east-1' is wrong; expecting "
             "'eu-west-1'");
   EXPECT_EQ(reply->region, "eu-west-1");
-  EXPECT_EQ(reply->endpoint, "files.s3.eu-west-1.amazonaws.com");
   EXPECT_EQ(reply->request_id, "4442587FB7D0A2F9");
 }
 
@@ -48,28 +49,79 @@ TEST(ParseS3Error, FindsNoneInOtherReplies) {
   EXPECT_FALSE(ParseS3Error(ErrorBody("A", std::string(65536, ' '))));
 }
 
-TEST(ParseS3Error, DropsTextsThatAreNotPlain) {
-  const auto reply =
-      ParseS3Error(ErrorBody("a b",
-                             "<Message>x\ny</Message><RequestId>\xc3\xa9</RequestId>"
-                             "<Region>x@evil.example/</Region><Endpoint>a b</Endpoint>"));
+TEST(ParseS3Error, DropsWordsThatAreNotPlain) {
+  const auto reply = ParseS3Error(ErrorBody("a b",
+                                            "<RequestId>\xc3\xa9</RequestId>"
+                                            "<Region>x@evil.example/</Region>"));
   ASSERT_TRUE(reply);
-  EXPECT_EQ(reply->code + reply->message + reply->request_id + reply->region + reply->endpoint, "");
+  EXPECT_EQ(reply->code + reply->message + reply->request_id + reply->region, "");
+}
+
+TEST(ParseS3Error, ReadsNamesWithPrefixes) {
+  const auto reply = ParseS3Error(
+      "<s3:Error xmlns:s3='x'><s3:Code> AccessDenied "
+      "</s3:Code><s3:Message>no</s3:Message></s3:Error>");
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->code, "AccessDenied");
+  EXPECT_EQ(reply->message, "no");
+}
+
+constexpr char kArn[] =
+    "User: "
+    "arn:aws:sts::123456789012:assumed-role/a-role-with-a-rather-long-name-that-somebody-gave/"
+    "session is not authorized to perform: kms:GenerateDataKey on resource: "
+    "arn:aws:kms:eu-central-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef because no "
+    "identity-based policy allows the kms:GenerateDataKey action";
+
+TEST(SafeWords, KeepsWhatHelps) {
+  for (const char* words :
+       {"", "Access Denied", kArn, "See https://docs.example.com/why?page=2&part=b#c",
+        "The header x-amz-server-side-encryption-aws-kms-key-id is wanted",
+        "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests",
+        "The specified key does not exist: photos/2026/Gr\xc3\xb6\xc3\x9f"
+        "e.jpg",
+        "the signature we calculated, token and credential do not match"}) {
+    EXPECT_EQ(SafeWords(words, {}), words);
+  }
+  EXPECT_EQ(SafeWords(" a\r\nb\tc\x01"
+                      "d ",
+                      {}),
+            "a  b c d");
+  EXPECT_EQ(SafeWords("a \xff b", {}), "a ? b");
+}
+
+TEST(SafeWords, CutsAtAWord) {
+  std::string text, expected;
+  while (text.size() < 2000) text += "word ";
+  const std::string words = SafeWords(text, {});
+  EXPECT_EQ(words, text.substr(0, 799) + "\xe2\x80\xa6");
+  EXPECT_EQ(SafeWords(std::string(900, '.'), {}), std::string(800, '.') + "\xe2\x80\xa6");
 }
 
 // Messages of odd servers that quote the request, one way or the other.
-TEST(ParseS3Error, QuotesNoSecret) {
-  for (const std::string& message :
-       {std::string("no &amp;X-Amz-Signature=CANARY"), std::string("AWS4-HMAC-SHA256 CANARY"),
-        std::string("got signature=CANARY"), std::string("bad Token=CANARY"),
-        std::string("see https://CANARY"), std::string("header x-amz-security-token: CANARY"),
-        "CANARY" + std::string(58, 'a'), "computed CANARY" + std::string(58, 'a') + " here",
-        std::string("Credential=CANARY"), std::string("CANARY \xff"),
-        "CANARY " + std::string(300, ' ')}) {
-    const auto reply = ParseS3Error(ErrorBody("X", "<Message>" + message + "</Message>"));
-    ASSERT_TRUE(reply);
-    EXPECT_EQ(reply->message, "") << message;
-  }
+TEST(SafeWords, MasksSecrets) {
+  const std::string signature = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+  const std::string token = "IQoJb3JpZ2luX2VjEJ7CANARYwEaCXVzLWVhc3QtMSJHMEUCIQ";
+  const Credentials own = {"AKIAOWN", "own+secret/CANARY", "own/token/CANARY=="};
+  const struct {
+    std::string words, expected;
+  } cases[] = {
+      {"no &X-Amz-Signature=CANARY&x=y", "no &X-Amz-Signature=****&x=y"},
+      {"https://h/k?X-Amz-Credential=CANARY%2Fx&a=b", "https://h/k?X-Amz-Credential=****&a=b"},
+      {"AWS4-HMAC-SHA256 Credential=CANARY/1/s3, Signature=CANARY",
+       "AWS4-HMAC-SHA256 Credential=****, Signature=****"},
+      {"x-amz-security-token: CANARY is odd", "x-amz-security-token: **** is odd"},
+      {"Authorization: Bearer CANARY", "Authorization: Bearer ****"},
+      {"AWSAccessKeyId=CANARY", "AWSAccessKeyId=****"},
+      {"got " + signature + " here", "got **** here"},
+      {"got " + token, "got ****"},
+      {"got own/token/CANARY==, and own+secret/CANARY", "got ****, and ****"},
+      {"got own%2Ftoken%2FCANARY%3D%3D", "got ****"},
+  };
+  for (const auto& [words, expected] : cases) EXPECT_EQ(SafeWords(words, own), expected);
+}
+
+TEST(MakeS3Error, QuotesNoSecret) {
   const S3Error error =
       Of(GetObject("files", "a"), 403,
          ErrorBody("SignatureDoesNotMatch",
@@ -90,6 +142,7 @@ TEST(S3Error, TellsWhatHappenedAndWhatToDo) {
   const S3Request copy = CopyObject("from", "d/\xc3\xa4", "files", "a.txt");
   const S3Request erase = DeleteObject("files", "a.txt", "v"), drop = DeleteBucket("files"),
                   restore = CopyObject("files", "a", "files", "a", "v");
+  const S3Request version = GetObject("files", "a.txt", "v1");
   const S3Request part = UploadPart("files", "a.txt", "u", 1, ""),
                   cors = GetBucketConfig("files", BucketConfig::kCors);
   const struct {
@@ -147,6 +200,8 @@ TEST(S3Error, TellsWhatHappenedAndWhatToDo) {
        "check members and values against its documentation"},
       {put, 400, "EntityTooLarge", ErrorCode::kRefused, "S3 refused PutObject", "5 GiB"},
       {put, 413, "", ErrorCode::kRefused, "S3 refused PutObject", "5 GiB"},
+      {version, 405, "MethodNotAllowed", ErrorCode::kNotFound,
+       "object \"a.txt\" does not exist in bucket \"files\": this version is a delete marker", ""},
       {get, 405, "MethodNotAllowed", ErrorCode::kRefused, "S3 refused GetObject",
        "does not have this operation"},
       {get, 501, "NotImplemented", ErrorCode::kUnsupported, "S3 does not support GetObject of",
@@ -192,6 +247,24 @@ TEST(S3Error, GoesByTheStatusWhereThereIsNoBody) {
   EXPECT_NE(Of(HeadObject("files", "a"), 403, "").hint().find("gives no reason"),
             std::string::npos);
   EXPECT_EQ(Of(HeadObject("files", "a"), 403, "").detail(), "HTTP status 403");
+}
+
+TEST(S3Error, NamesTheRegionOfTheBucket) {
+  const S3Request get = GetObject("files", "a");
+  EXPECT_EQ(MakeS3Error(get, Reply(301, "", {{"x-amz-bucket-region", "eu-west-1"}})).hint(),
+            "The bucket is in region \"eu-west-1\": set the region, and an endpoint of that region "
+            "where one is set.");
+  EXPECT_NE(Of(get, 400, ErrorBody("AuthorizationHeaderMalformed", "<Region>eu-west-2</Region>"))
+                .hint()
+                .find("\"eu-west-2\""),
+            std::string::npos);
+}
+
+TEST(S3Error, TellsHowOftenItWasTried) {
+  const S3Error error = Of(GetObject("files", "a"), 500, "");
+  EXPECT_EQ(error.WithAttempts(1).detail(), "HTTP status 500");
+  EXPECT_EQ(error.WithAttempts(3).detail(), "HTTP status 500, 3 attempts");
+  EXPECT_EQ(error.WithAttempts(3).attempts(), 3);
 }
 
 TEST(S3Error, KnowsWhatTheCallerAskedFor) {

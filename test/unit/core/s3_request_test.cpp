@@ -29,7 +29,7 @@ std::string Line(const S3Request& request) {
       WithoutSignature(request, {"https", "h", request.bucket.empty() ? "" : "/" + request.bucket});
   std::string line = http.method + " " + http.url.substr(std::string("https://h").size());
   for (const HttpHeader& header : http.headers) {
-    if (header.name == "content-md5") continue;
+    if (header.name == "content-md5" || header.name == "x-amz-checksum-crc32c") continue;
     line.append(" ").append(header.name).append(": ").append(header.value);
   }
   return line;
@@ -43,7 +43,7 @@ TEST(S3Request, OfObjectsIsAsAmazonHasIt) {
   EXPECT_EQ(Line(DeleteObject("files", "a")), "DELETE /files/a");
   EXPECT_EQ(Line(DeleteObject("files", "a", "v1")), "DELETE /files/a?versionId=v1");
   EXPECT_EQ(Line(CopyObject("from", "d/\xc3\xa4 +?%", "files", "a")),
-            "PUT /files/a x-amz-copy-source: /from/d/%C3%A4%20%2B%3F%25");
+            "PUT /files/a x-amz-copy-source: from/d/%C3%A4%20%2B%3F%25");
   EXPECT_EQ(Line(PutObject("files", "a", "x", {}, true)), "PUT /files/a");
   EXPECT_EQ(
       Line(PutObject("files", "a", "x", {"text/plain", {{"B", " 1 "}, {"a", "\xc3\xa9"}}}, false)),
@@ -105,7 +105,7 @@ TEST(S3Request, OfVersionsIsAsAmazonHasIt) {
             "GET /files?encoding-type=url&key-marker=p%2Fa&max-keys=7&prefix=p%2F"
             "&version-id-marker=v&versions=");
   EXPECT_EQ(HeaderOf(CopyObject("files", "a b?", "files", "c", "v+1"), "x-amz-copy-source"),
-            "/files/a%20b%3F?versionId=v%2B1");
+            "files/a%20b%3F?versionId=v%2B1");
 }
 
 TEST(S3Request, OfPreflightsIsAsBrowsersHaveIt) {
@@ -174,20 +174,18 @@ TEST(S3Request, KnowsWhatXmlCannotWrite) {
   }
 }
 
-std::string RangeOf(std::optional<std::int64_t> start, std::optional<std::int64_t> length) {
+std::string RangeOf(std::int64_t start, std::optional<std::int64_t> length) {
   S3Request request = GetObject("files", "a");
-  SetRange(start, length, &request);
+  SetRange({start, length}, &request);
   return HeaderOf(request, "range");
 }
 
 TEST(SetRange, WritesBytes) {
   constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
-  EXPECT_EQ(RangeOf(std::nullopt, std::nullopt), "none");
   EXPECT_EQ(RangeOf(0, std::nullopt), "bytes=0-");
   EXPECT_EQ(RangeOf(7, std::nullopt), "bytes=7-");
-  EXPECT_EQ(RangeOf(std::nullopt, 10), "bytes=0-9");
+  EXPECT_EQ(RangeOf(0, 10), "bytes=0-9");
   EXPECT_EQ(RangeOf(5, 1), "bytes=5-5");
-  EXPECT_EQ(RangeOf(-3, std::nullopt), "bytes=-3");
   EXPECT_EQ(RangeOf(0, kMax), "bytes=0-9223372036854775806");
   EXPECT_EQ(RangeOf(1, kMax), "bytes=1-9223372036854775807");
   EXPECT_EQ(RangeOf(2, kMax), "bytes=2-");
@@ -197,7 +195,7 @@ TEST(SetRange, WritesBytes) {
 TEST(SetRange, RefusesWhatHttpCannotSay) {
   EXPECT_EQ(ErrorOf([] { RangeOf(0, 0); }).code(), ErrorCode::kBadArgument);
   EXPECT_STREQ(ErrorOf([] { RangeOf(0, -1); }).what(), "range_length -1 is less than 1");
-  EXPECT_STREQ(ErrorOf([] { RangeOf(-1, 5); }).what(), "range_start -1 counts from the end");
+  EXPECT_STREQ(ErrorOf([] { RangeOf(-1, 5); }).what(), "range_start -1 is less than 0");
 }
 
 TEST(S3Request, QuotesTheEtagItMatches) {
@@ -206,8 +204,52 @@ TEST(S3Request, QuotesTheEtagItMatches) {
   SetIfMatch("\"def\"", &request);
   EXPECT_EQ(request.headers[0].value, "\"abc-2\"");
   EXPECT_EQ(request.headers[1].value, "\"def\"");
-  EXPECT_ERROR(ErrorCode::kMalformedReply, SetIfMatch("", &request));
+  EXPECT_EQ(request.etag, "\"def\"");
   EXPECT_ERROR(ErrorCode::kMalformedReply, SetIfMatch("a\r\nb", &request));
+}
+
+TEST(S3Request, MatchesNoWeakETagNorNone) {
+  for (const char* etag : {"", "W/\"abc\""}) {
+    S3Request request = GetObject("files", "a");
+    SetIfMatch(etag, &request);
+    EXPECT_EQ(HeaderOf(request, "if-match"), "none");
+    EXPECT_EQ(request.etag, etag);
+  }
+}
+
+TEST(S3Request, HasTheChecksumOfItsBody) {
+  // The check value of CRC-32C: e3069283.
+  S3Request put = PutObject("files", "a", "123456789", {}, true);
+  EXPECT_EQ(HeaderOf(put, "x-amz-checksum-crc32c"), "4waSgw==");
+  EXPECT_EQ(HeaderOf(PutObject("files", "a", "", {}, true), "x-amz-checksum-crc32c"), "AAAAAA==");
+  const S3Request part = UploadPart("files", "a", "u", 1, "123456789", PartChecksum::kCrc32c);
+  EXPECT_EQ(ChecksumOf(part), "4waSgw==");
+  EXPECT_EQ(ChecksumOf(UploadPart("files", "a", "u", 1, "123456789")), "");
+  S3Request create = CreateMultipartUpload("files", "a", {}, PartChecksum::kCrc32c);
+  EXPECT_EQ(HeaderOf(create, "x-amz-checksum-algorithm"), "CRC32C");
+  EXPECT_NE(CompleteMultipartUpload("files", "a", "u", {{1, "x", "4waSgw=="}})
+                .body()
+                .find("<ETag>\"x\"</ETag><ChecksumCRC32C>4waSgw==</ChecksumCRC32C>"),
+            std::string_view::npos);
+
+  UseMd5(&put);
+  EXPECT_EQ(ChecksumOf(put), "");
+  EXPECT_EQ(HeaderOf(put, "content-md5"), "JfnnlDI7RTiF9RgfG2JNCw==");
+  UseMd5(&create);
+  EXPECT_EQ(HeaderOf(create, "x-amz-checksum-algorithm"), "none");
+  EXPECT_EQ(HeaderOf(create, "content-md5"), "none");
+}
+
+TEST(S3Request, TakesValidKeysOnly) {
+  for (const char* key : {"", "a/../b"}) {
+    EXPECT_ERROR(ErrorCode::kBadArgument, GetObject("files", key));
+    EXPECT_ERROR(ErrorCode::kBadArgument, PutObject("files", key, "", {}, true));
+    EXPECT_ERROR(ErrorCode::kBadArgument, CopyObject("files", key, "files", "a"));
+    EXPECT_ERROR(ErrorCode::kBadArgument, CopyObject("files", "a", "files", key));
+    EXPECT_ERROR(ErrorCode::kBadArgument, DeleteObjects("files", {"a", key}));
+    EXPECT_ERROR(ErrorCode::kBadArgument, AbortMultipartUpload("files", key, "u"));
+  }
+  EXPECT_ERROR(ErrorCode::kBadArgument, CopyObject("a/b", "a", "files", "a"));
 }
 
 TEST(S3Request, RefusesMetadataThatIsNone) {
@@ -263,14 +305,17 @@ TEST(S3Request, NeedsAnUploadsId) {
   EXPECT_ERROR(ErrorCode::kBadArgument, CompleteMultipartUpload("files", "a", "", {{1, "x"}}));
 }
 
-TEST(S3Request, SaysWhatMayBeRepeated) {
-  EXPECT_EQ(PutObject("files", "a", "", {}, true).repeat, Repeat::kHarmless);
-  EXPECT_EQ(PutObject("files", "a", "", {}, false).repeat, Repeat::kUnsafe);
-  EXPECT_EQ(CompleteMultipartUpload("files", "a", "u", {{1, "x"}}, true).repeat, Repeat::kHarmless);
-  EXPECT_EQ(CompleteMultipartUpload("files", "a", "u", {{1, "x"}}, false).repeat, Repeat::kUnsafe);
-  EXPECT_EQ(CreateBucket("files", "us-east-1", true).repeat, Repeat::kUnsafe);
-  EXPECT_EQ(DeleteBucket("files").repeat, Repeat::kUnsafe);
-  EXPECT_EQ(DeleteObjects("files", {"a"}).repeat, Repeat::kHarmless);
+TEST(S3Request, SaysWhatMayBeRetried) {
+  EXPECT_EQ(PutObject("files", "a", "", {}, true).retry, Retry::kHarmless);
+  EXPECT_EQ(PutObject("files", "a", "", {}, false).retry, Retry::kUnsafe);
+  EXPECT_EQ(CompleteMultipartUpload("files", "a", "u", {{1, "x", {}}}, true).retry,
+            Retry::kAnswered);
+  EXPECT_EQ(CompleteMultipartUpload("files", "a", "u", {{1, "x", {}}}, false).retry,
+            Retry::kUnsafe);
+  EXPECT_EQ(AbortMultipartUpload("files", "a", "u").retry, Retry::kAnswered);
+  EXPECT_EQ(CreateBucket("files", "us-east-1", true).retry, Retry::kUnsafe);
+  EXPECT_EQ(DeleteBucket("files").retry, Retry::kUnsafe);
+  EXPECT_EQ(DeleteObjects("files", {"a"}).retry, Retry::kHarmless);
 }
 
 TEST(S3Request, TellsObjectsFromDocuments) {

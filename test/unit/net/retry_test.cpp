@@ -16,12 +16,12 @@ S3Error Status(int status, const char* s3_code = "") {
   return Failure(code, status, s3_code);
 }
 
-TEST(Retry, RepeatsWhatMayPass) {
+TEST(Retry, RetriesWhatMayPass) {
   const S3Error always[] = {Failure(ErrorCode::kConnect), Status(429), Status(503),
                             Status(503, "SlowDown")};
   for (const S3Error& error : always) {
-    EXPECT_TRUE(MayRepeat(error, Repeat::kHarmless)) << error.status();
-    EXPECT_TRUE(MayRepeat(error, Repeat::kUnsafe)) << error.status();
+    EXPECT_TRUE(MayRetry(error, Retry::kHarmless)) << error.status();
+    EXPECT_TRUE(MayRetry(error, Retry::kUnsafe)) << error.status();
   }
   const S3Error where_harmless[] = {Failure(ErrorCode::kConnectionLost),
                                     Status(500),
@@ -35,8 +35,8 @@ TEST(Retry, RepeatsWhatMayPass) {
                                     Status(200, "InternalError"),
                                     Status(200, "SlowDown")};
   for (const S3Error& error : where_harmless) {
-    EXPECT_TRUE(MayRepeat(error, Repeat::kHarmless)) << error.status() << error.s3_code();
-    EXPECT_FALSE(MayRepeat(error, Repeat::kUnsafe)) << error.status() << error.s3_code();
+    EXPECT_TRUE(MayRetry(error, Retry::kHarmless)) << error.status() << error.s3_code();
+    EXPECT_FALSE(MayRetry(error, Retry::kUnsafe)) << error.status() << error.s3_code();
   }
 }
 
@@ -52,7 +52,7 @@ TEST(Retry, LeavesTheRestAlone) {
                            Failure(ErrorCode::kMalformedReply),
                            Failure(ErrorCode::kBadArgument)};
   for (const S3Error& error : never)
-    EXPECT_FALSE(MayRepeat(error, Repeat::kHarmless)) << error.status();
+    EXPECT_FALSE(MayRetry(error, Retry::kHarmless)) << error.status();
 }
 
 TEST(Retry, PausesLongerEachTime) {

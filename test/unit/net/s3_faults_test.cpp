@@ -8,7 +8,7 @@ namespace {
 
 const ServedReply kFine = ServedReply::Kept(200, "fine");
 
-TEST_F(S3ClientTest, RepeatsFailures) {
+TEST_F(S3ClientTest, RetriesFailures) {
   const ServedReply failures[] = {
       ServedReply::Kept(500, ""),
       ServedReply::Kept(503, ErrorDocument("ServiceUnavailable")),
@@ -62,7 +62,7 @@ TEST_F(S3ClientTest, SaysWhereANameIsNone) {
   EXPECT_EQ(error.what(), std::string("could not connect to \"nowhere.invalid\""));
 }
 
-TEST_F(S3ClientTest, RepeatsNothingThatWillFailAgain) {
+TEST_F(S3ClientTest, RetriesNothingThatWillFailAgain) {
   limits_.ca_file = "/nonexistent/ca.pem";
   Ask("https://" + server_.authority());
   const S3Error error = ErrorFor(GetObject("bucket", "key"));

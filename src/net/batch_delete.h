@@ -8,13 +8,20 @@
 #include <vector>
 
 #include "core/s3_response.h"
+#include "net/in_order.h"
 #include "net/s3_client.h"
-#include "pg/in_order.h"
 
 namespace neon_s3 {
 
-// By DeleteObjects; one by one the keys that XML can't write. What concerns all keys is thrown.
-class KeyDeletion {
+// Throws what concerns all objects; what concerns one object is told of that one.
+void RaiseIfCommon(const S3Error& error);
+
+// S3's code, for a column; "Failed" if it gave none.
+std::string CodeOf(const S3Error& error);
+
+// By DeleteObjects; one by one the keys that XML can't write, and all of them where the server has
+// no DeleteObjects, which is remembered.
+class BatchDelete {
  public:
   // Before all else. `keys` outlive it.
   void Plan(std::string_view bucket, const std::string_view* keys, std::size_t count);
@@ -32,7 +39,7 @@ class KeyDeletion {
   struct Span {
     std::size_t first, count;
   };
-  void Split(std::size_t longest);
+  void Split(std::size_t first, std::size_t longest);
   S3Request RequestFor(const Span& span) const;
   std::vector<DeletedObject> OutcomeOf(const S3Reply& reply);
   std::vector<DeletedObject> OutcomeOfMany(const Span& span, std::string_view body) const;
@@ -43,6 +50,8 @@ class KeyDeletion {
   std::vector<Span> spans_;
   std::size_t span_ = 0;
   InOrder<std::vector<DeletedObject>> outcomes_;
+  bool is_one_by_one_ = false;
+  bool is_refused_ = false;  // the server has no DeleteObjects
 };
 
 }  // namespace neon_s3

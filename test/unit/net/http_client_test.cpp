@@ -1,4 +1,4 @@
-#include "net/curl_client.h"
+#include "net/http_client.h"
 
 #include <csignal>
 

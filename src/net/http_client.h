@@ -20,8 +20,13 @@ struct HttpLimits {
   MonotonicTime deadline;  // of the whole request
   std::chrono::milliseconds connect_timeout{10000};
   std::size_t max_body_size;             // of the response
-  std::size_t max_error_size = 1 << 20;  // of one that is no 2xx, where that is less
-  bool (*cancelled)() = nullptr;         // Perform()'s, asked every 50 ms
+  std::size_t max_error_size = 1 << 20;  // of one that is not 2xx, where that is less
+  // The bytes that were asked for: a 206 with more of them is kMalformedReply, and of a 200 they
+  // alone are kept; it is kMalformedReply where they end after max_body_size.
+  std::optional<ByteRange> range;
+  // kMalformedReply for a body that ends with the connection: nobody can tell whether it was cut.
+  bool needs_length = false;
+  bool (*cancelled)() = nullptr;  // Perform()'s, asked every 50 ms
 
   // Link-local and metadata addresses (metadata_address.h) are refused unless the request is meant
   // for one: a name that somebody chose may resolve to any address.
@@ -35,7 +40,7 @@ struct HttpLimits {
   bool keep_connection = false;
   // A kept connection may turn out to be closed once the request was sent, and libcurl sends it
   // again then. Where that is not harmless, the request has a connection of its own.
-  bool may_repeat = true;
+  bool may_retry = true;
 };
 
 // A request that is done: the response, whatever its status, or an error.

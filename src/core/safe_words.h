@@ -1,0 +1,15 @@
+// A server's own words, in a message of ours.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/credentials.h"
+
+namespace neon_s3 {
+
+// `text` without control characters, cut at a word after 800 bytes or so, and with **** in place of
+// `secrets`, of signatures, tokens and keys, and of what looks like one.
+std::string SafeWords(std::string_view text, const Credentials& secrets);
+
+}  // namespace neon_s3
