@@ -49,13 +49,13 @@ class Request:
         self.key = self.key[:-1] if self.key.endswith('/') else self.key
         if parts.path.count('/') > 1: self.key = unquote(parts.path.split('/', 2)[2])
         self.length = int(headers.get('content-length') or 0)
-        self.body, self.received = b'', 0
+        self.body, self.received, self.expect = b'', 0, headers.get('expect')
         scope = re.search(r'Credential=[^/]*/(\d{8})/([^/]*)/([^/]*)/aws4_request', headers.get('authorization', ''))
         self.region, self.service = (scope.group(2), scope.group(3)) if scope else (None, None)
 
     def record(self):
         return {'method': self.method, 'target': self.target, 'bucket': self.bucket, 'key': self.key, 'host': self.headers.get('host'),
-                'headers': self.headers, 'region': self.region, 'service': self.service, 'port': self.port, 'received': self.received,
+                'headers': self.headers, 'region': self.region, 'service': self.service, 'port': self.port, 'received': self.received, 'expect': self.expect,
                 'sha256': hashlib.sha256(self.body).hexdigest(), 'connection': self.connection, 'time': self.time}
 
 
@@ -506,6 +506,196 @@ def stale(c, request):
     """One answer for a connection: the next request on it meets a closed one."""
     ok(c, request)
     raise Done
+
+
+# ---------------------------------------------------------------- other data than what was asked for
+
+def range_of(request):
+    """(first, last) of a request's range, last None where it goes to the end; None without a range."""
+    match = re.fullmatch(r'bytes=(\d+)-(\d*)', request.headers.get('range', ''))
+    return match and (int(match[1]), int(match[2]) if match[2] else None)
+
+
+def whole(request):
+    """The answer as if no range were asked for."""
+    return Answers(Request(request.method, request.target, {**request.headers, 'range': ''}, request.connection, request.port)).answer()
+
+
+def part(headers, body, first, size, total=None):
+    return 206, {**headers, 'Content-Range': f'bytes {first}-{first + size - 1}/{total or len(body)}'}, body[first:first + size]
+
+
+@fault
+def ranges(c, request, how):
+    """What a request for a range gets instead of it; all else is answered."""
+    asked = range_of(request)
+    if not asked: return ok(c, request)
+    status_, headers, body = whole(request)
+    first, last = asked
+    size = (last if last is not None else len(body) - 1) - first + 1
+    if how == 'chunked':
+        c.sock.sendall(c.head(200, {**headers, 'Transfer-Encoding': 'chunked'}, None))
+        for start in range(0, len(body), 4096): c.sock.sendall(b'%x\r\n%s\r\n' % (len(body[start:start + 4096]), body[start:start + 4096]))
+        return c.sock.sendall(b'0\r\n\r\n')
+    answers = {'whole': lambda: (200, headers, body), 'other': lambda: part(headers, body, first + 1, size), 'first': lambda: part(headers, body, 0, size),
+               'unnamed': lambda: (206, headers, body[first:first + size]), 'less': lambda: part(headers, body, first, size - 1),
+               'more': lambda: part(headers, body, first, size + 1), 'lies': lambda: (*part(headers, body, first, size)[:2], body[first:first + size - 1]),
+               'nonsense': lambda: (206, {**headers, 'Content-Range': 'bytes 1-0/x'}, body[first:first + size]),
+               'times25': lambda: (*part(headers, body, first, size)[:2], body[first:first + size] * 25),
+               'etags': lambda: part({**headers, 'ETag': f'"{first}"'}, body, first, size)}
+    c.send(*answers[how](), method=request.method)
+
+
+@fault
+def as_status(c, request, number):
+    """What is answered with 200 comes with another status of success."""
+    status_, headers, body = Answers(request).answer()
+    c.send(int(number), headers, b'' if number == '204' else body, method=request.method)
+
+
+@fault
+def unmeasured(c, request, share='1'):
+    """The body ends with the connection, and may be cut."""
+    status_, headers, body = Answers(request).answer()
+    c.sock.sendall(c.head(status_, headers, None) + (b'' if request.method == 'HEAD' else body[:int(len(body) * float(share))]))
+    raise Done
+
+
+@fault
+def two_lengths(c, request):
+    status_, headers, body = Answers(request).answer()
+    c.sock.sendall(c.head(status_, {**headers, 'content-length': len(body) - 2}, len(body)) + (b'' if request.method == 'HEAD' else body))
+
+
+@fault
+def ends(c, request, how):
+    """The first request that ends an upload breaks, and the next ones meet no such upload. done: it was completed (or aborted) all the same;
+    lost: it was not, and an older object is there; missing: it was not, and there is no object."""
+    if 'uploadId' in request.query and request.method in ('POST', 'DELETE'):
+        if request.key in objects: return c.send(*error(404, 'NoSuchUpload'))
+        objects[request.key] = b'parts'
+        c.reset()
+    if request.method == 'HEAD' and how == 'missing': return c.send(*error(404), method='HEAD')
+    status_, headers, body = Answers(request).answer()
+    if request.method == 'HEAD' and how == 'done': headers['ETag'] = f'"{"a" * 32}-1"'
+    c.send(status_, headers, body, method=request.method)
+
+
+# ---------------------------------------------------------------- servers of other kinds
+
+@fault
+def retention(c, request):
+    """As a bucket with object lock by default."""
+    checked = [name for name in request.headers if name == 'content-md5' or name.startswith('x-amz-checksum-') or name == 'x-amz-sdk-checksum-algorithm']
+    if request.method == 'PUT' and request.body and not checked:
+        return c.send(*error(400, 'InvalidRequest', message='Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters'))
+    ok(c, request)
+
+
+@fault
+def no_checksums(c, request):
+    """Knows Content-MD5 only."""
+    unknown = [name for name in request.headers if name.startswith('x-amz-checksum-')]
+    if unknown: return c.send(*error(501, 'NotImplemented', message=f"Header '{unknown[0]}' with value '{request.headers[unknown[0]]}' not implemented"))
+    ok(c, request)
+
+
+@fault
+def r2_copy(c, request):
+    if request.headers.get('x-amz-copy-source', '').startswith('/'): return c.send(*error(400, 'InvalidArgument', message='copy source'))
+    ok(c, request)
+
+
+@fault
+def transcoded(c, request):
+    """Objects whose length is not known before they are sent, and which have no ranges."""
+    status_, headers, body = whole(request)
+    c.sock.sendall(c.head(status_, {**headers, **({} if request.method == 'HEAD' else {'Transfer-Encoding': 'chunked'})}, None))
+    if request.method == 'HEAD': return
+    for start in range(0, len(body), 1 << 16): c.sock.sendall(b'%x\r\n%s\r\n' % (len(body[start:start + (1 << 16)]), body[start:start + (1 << 16)]))
+    c.sock.sendall(b'0\r\n\r\n')
+
+
+@fault
+def with_etag(c, request, etag=''):
+    """Weak ones never match a condition (RFC 9110 section 13.1.1)."""
+    asked = request.headers.get('if-match')
+    if asked and (etag.startswith('W/') or asked != etag): return c.send(*error(412), method=request.method)
+    status_, headers, body = Answers(request).answer()
+    if etag: headers['ETag'] = etag
+    else: headers.pop('ETag', None)
+    c.send(status_, headers, body, method=request.method)
+
+
+@fault
+def no_multi_delete(c, request, number, code=None):
+    if 'delete' in request.query: return c.send(*error(int(number), code))
+    ok(c, request)
+
+
+@fault
+def dated_header(c, request, *date):
+    status_, headers, body = Answers(request).answer()
+    c.send(status_, {**headers, 'Last-Modified': ':'.join(date)}, body, method=request.method)
+
+
+@fault
+def spaces(c, request):
+    """White space where HTTP lets it stand."""
+    status_, headers, body = Answers(request).answer()
+    c.send(status_, {name: f'  {value} \t ' for name, value in headers.items()}, body, method=request.method)
+
+
+def listing(*inner, truncated=None):
+    more = f'<IsTruncated>true</IsTruncated><NextContinuationToken>{truncated}</NextContinuationToken>' if truncated else '<IsTruncated>false</IsTruncated>'
+    return (f'{HEAD}<ListBucketResult {NS}><Name>b</Name>{more}' + ''.join(inner) + '</ListBucketResult>').encode()
+
+
+@fault
+def lists(c, request, how, *more):
+    token = request.query.get('continuation-token', ['0'])[0]
+    number = int(token) if token.isdigit() else 0
+    entry = ENTRY.replace('>k<', f'>k{number}<')
+    body = {'cycle': lambda: listing(entry, truncated=number % 2 + 1), 'empty': lambda: listing(truncated=number + 1),
+            'pages': lambda: listing(*([entry] if number % 10 == 9 else []), truncated=number + 1 if number < 99 else None),
+            'dated': lambda: listing(ENTRY.replace('2026-01-01T00:00:00.000Z', ':'.join(more))),
+            'spaces': lambda: listing(re.sub(r'>([^<]+)</(?!Key)', r'>\n  \1\t </', ENTRY)).replace(b'>false<', b'> false\n<'),
+            'prefixed': lambda: re.sub(rb'<(/?)(?!\?)', rb'<\1ns2:', listing(ENTRY)).replace(b' xmlns=', b' xmlns:ns2=')}[how]()
+    c.send(200, {'Content-Type': 'application/xml'}, body, request.method)
+
+
+@fault
+def uploads(c, request):
+    """Markers in a circle."""
+    marker = request.query.get('key-marker', ['a'])[0]
+    other = 'b' if marker == 'a' else 'a'
+    c.send(*Answers(request).xml('ListMultipartUploadsResult', f'<IsTruncated>true</IsTruncated><NextKeyMarker>{other}</NextKeyMarker><NextUploadIdMarker>u</NextUploadIdMarker>'))
+
+
+@fault
+def policy(c, request, which):
+    c.send(200, {'Content-Type': 'application/json'}, {'nul': b'{"Id": "a\\u0000b"}', 'key': b'{"a\\u0000b": 1}', 'deep': b'[' * 20000 + b']' * 20000,
+           'cut': b'{"Id": ', 'number': b'{"a": 1e999999}', 'surrogate': b'{"a": "\\ud800"}', 'utf8': b'{"a": "\xff"}', 'empty': b'',
+           'good': b' {"Id": "\\u00e9", "Statement": []}\n'}[which])
+
+
+@fault
+def marker(c, request):
+    """The version that was asked for is a delete marker."""
+    status_, headers, body = error(405)
+    c.send(status_, {**headers, 'x-amz-delete-marker': 'true', 'Allow': 'DELETE'}, body, method=request.method)
+
+
+@fault
+def no_range(c, request, size='0'):
+    if not range_of(request): return ok(c, request)
+    status_, headers, body = error(416, 'InvalidRange', f'<ActualObjectSize>{size}</ActualObjectSize>')
+    c.send(status_, {**headers, 'Content-Range': f'bytes */{size}'}, body)
+
+
+@fault
+def says(c, request, *message):
+    c.send(*error(403, message=escape(':'.join(message))), method=request.method)
 
 
 # ---------------------------------------------------------------- control

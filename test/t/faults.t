@@ -185,7 +185,8 @@ check(['ok'], "SELECT length(s3_get_object('size-1000000'));", '00000', set => {
 check(['ok'], "SELECT length(s3_get_object('size-2000000', range_start => 5, range_length => 10));", '00000', set => { max_response_size => '1MB' }, tries => 1, out => 10);
 check(['ok'], "SELECT s3_get_large_object('size-2000000') AS lo \\gset\nSELECT length(lo_get(:lo));", '00000', set => { max_response_size => '1MB' }, out => 2000000);
 check(['deep'], $list, '08P01 54000', %patient);
-check(["wrong_xml:$_"], $list, '08P01', tries => [ 1, 3 ], %patient) for qw(garbage html empty unclosed another utf8 surrogate nul size time);
+check(["wrong_xml:$_"], $list, '08P01', tries => [ 1, 3 ], %patient) for qw(garbage html empty unclosed another utf8 surrogate nul size);
+check(['wrong_xml:time'], $list, '00000', tries => 1);
 check(['wrong_xml:entity'], $list, '08P01 00000', tries => [ 1, 3 ], %patient, then => sub {
   unlike $session->run("SELECT key FROM s3_list_objects();")->{out}, qr/aaaa/, 'no entity is expanded';
 });
@@ -195,7 +196,7 @@ check(['wrong_header:utf8'], $head, '08P01', tries => [ 1, 3 ], %patient);
 check(['wrong_header:type'], $head, '08P01', tries => [ 1, 3 ], %patient);
 check(['wrong_header:etag'], $head, '08P01', tries => [ 1, 3 ], %patient);
 check(['wrong_header:length'], $get, '08P01 08006', tries => [ 1, 3 ], %patient);
-check(['wrong_header:time'], $head, '08P01 00000', tries => [ 1, 3 ], %patient);
+check(['wrong_header:time'], $head, '00000', tries => 1);
 check(["wrong_header:$_"], $head, '54000', tries => [ 1, 3 ], %patient) for qw(long many);
 check(['endless_header'], $get, '54000', tries => [ 1, 3 ], %patient);
 
