@@ -78,6 +78,16 @@ S3Reply S3Client::Next() {
   }
 }
 
+void S3Client::Poll() {
+  try {
+    StartReady();
+    Proceed(std::chrono::milliseconds(0));
+  } catch (...) {
+    Drop();
+    throw;
+  }
+}
+
 void S3Client::Drop() {
   http_.Drop();
   waiting_.clear();
@@ -90,13 +100,17 @@ S3Reply S3Client::Await() {
     CheckCancelled();
     StartReady();
     if (!done_.empty()) break;
-    if (std::optional<HttpReply> reply = http_.Step(LongestWait())) OnReply(std::move(*reply));
-    CountBytes();
-    if (limits_.on_progress != nullptr) limits_.on_progress(usage_);
+    Proceed(LongestWait());
   }
   S3Reply reply = std::move(done_.front());
   done_.pop_front();
   return reply;
+}
+
+void S3Client::Proceed(std::chrono::milliseconds longest) {
+  if (std::optional<HttpReply> reply = http_.Step(longest)) OnReply(std::move(*reply));
+  CountBytes();
+  if (limits_.on_progress != nullptr) limits_.on_progress(usage_);
 }
 
 void S3Client::CountBytes() {

@@ -99,6 +99,8 @@ class S3Client {
   void Submit(std::size_t id, S3Request request);
   bool busy() const;  // something was submitted whose reply Next() did not give yet
   S3Reply Next();     // the next to be done, in any order; only while busy()
+  // Moves on what was submitted, and waits for nothing: for who has other work before Next().
+  void Poll();
 
   // Drops what is under way. Connections that are idle are kept.
   void Drop();
@@ -111,6 +113,7 @@ class S3Client {
 
  private:
   S3Reply Await();
+  void Proceed(std::chrono::milliseconds longest);
   void CountBytes();
   void CheckCancelled() const;
   void CheckHost(const Endpoint& endpoint, const Address& address) const;

@@ -16,7 +16,7 @@ struct ListArgs {
   std::optional<std::int64_t> max_keys;
 };
 
-// The next page is asked for before the rows of this one are made.
+// The next page is asked for before the rows of this one are made, and comes in meanwhile.
 class Listing {
  public:
   void Start(const ListArgs& args, std::string_view bucket, S3Client& s3) {
@@ -53,6 +53,7 @@ class Listing {
     if (left_ && *left_ == 0) return;
     options_.max_keys = static_cast<int>(std::min(left_.value_or(kPageSize), kPageSize));
     s3.Submit(0, ListObjects(bucket_, options_));
+    s3.Poll();
     is_asked_ = true;
   }
 
@@ -108,6 +109,22 @@ void PutRows(FunctionCallInfo fcinfo, ScratchMemory& memory, const Items& items)
   memory.Leave();
 }
 
+// In between, the next page is moved on.
+void PutObjects(FunctionCallInfo fcinfo, ScratchMemory& memory, S3Call& call,
+                const Listing& listing) {
+  constexpr std::size_t kRowsAtOnce = 200;
+  const std::vector<ListedObject>& objects = listing.page().objects;
+  for (std::size_t i = 0; i < objects.size(); ++i) {
+    if (i % kRowsAtOnce == 0) {
+      if (i > 0) memory.Leave();
+      if (!listing.done()) call.Run([](S3Client& s3) { s3.Poll(); });
+      memory.Enter();
+    }
+    PutRow(fcinfo, objects[i]);
+  }
+  if (!objects.empty()) memory.Leave();
+}
+
 }  // namespace
 
 NEON_S3_FUNCTION(neon_s3_list_objects);
@@ -128,7 +145,7 @@ Datum neon_s3_list_objects(PG_FUNCTION_ARGS) {
   std::int64_t listed = 0;
   while (!listing.done()) {
     call.Run([&](S3Client& s3) { listing.Advance(s3); });
-    PutRows(fcinfo, memory, listing.page().objects);
+    PutObjects(fcinfo, memory, call, listing);
     listed += static_cast<std::int64_t>(listing.page().objects.size());
     call.ShowItems(listed, -1);
   }

@@ -74,6 +74,19 @@ TEST_F(S3ClientTest, RunsSeveralAtOnce) {
   EXPECT_EQ(server_.connection_count(), 4);
 }
 
+TEST_F(S3ClientTest, SendsWhatIsPolledBeforeAnybodyWaits) {
+  client_.Submit(7, GetObject("bucket", "key"));
+  EXPECT_EQ(server_.request_count(), 0u);
+  const auto deadline = std::chrono::steady_clock::now() + 10s;
+  while (server_.request_count() == 0 && std::chrono::steady_clock::now() < deadline) {
+    client_.Poll();
+    std::this_thread::sleep_for(1ms);
+  }
+  EXPECT_EQ(server_.request_count(), 1u);
+  EXPECT_EQ(client_.Next().id, 7u);
+  EXPECT_FALSE(client_.busy());
+}
+
 TEST_F(S3ClientTest, KeepsSixteenConnectionsAtMost) {
   server_.Handle([](const ServedRequest&) {
     std::this_thread::sleep_for(100ms);
