@@ -415,6 +415,15 @@ AS 'MODULE_PATHNAME', 'neon_s3_run_outbox' LANGUAGE C;
 COMMENT ON PROCEDURE s3_run_outbox(integer) IS
 'Deletes objects of the outbox that are due, up to max_items, and commits after each batch: CALL it outside of a transaction block, as often as deletes shall reach the bucket, by several sessions at once if need be. What fails is tried again later, 10 times at most (see s3_outbox and s3_retry_outbox). A key that has a row again is left alone. No transaction is held open, and nothing locked, while S3 is asked.';
 
+CREATE FUNCTION s3_gc(
+  older_than interval DEFAULT '1 day', dry_run boolean DEFAULT true, files_table regclass DEFAULT 's3_files'::text::regclass,
+  OUT kind text, OUT object_key text, OUT size bigint, OUT action text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'neon_s3_gc' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000 ROWS 1000;
+
+COMMENT ON FUNCTION s3_gc(interval, boolean, regclass) IS
+'Compares a governed table with its bucket, as far as the bucket''s objects are older than older_than, and tells what differs: expired_upload, object_without_row, row_without_object, abandoned_multipart. With dry_run => false, it also confirms expired uploads whose objects are as promised and removes the others (blocked: a foreign key holds the row), aborts multipart uploads, and puts objects without a row into the outbox. It touches only what was issued here since s3_arm_lifecycle; all else is foreign.';
+
 CREATE FUNCTION s3_arm_lifecycle(as_branch boolean DEFAULT false)
 RETURNS void
 AS 'MODULE_PATHNAME', 'neon_s3_arm_lifecycle' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000;
@@ -863,7 +872,8 @@ REVOKE EXECUTE ON FUNCTION
   s3_governed_changed(),
   s3_guard_files(),
   s3_enqueue_deletes(),
-  s3_arm_lifecycle(boolean)
+  s3_arm_lifecycle(boolean),
+  s3_gc(interval, boolean, regclass)
 FROM PUBLIC;
 
 REVOKE EXECUTE ON PROCEDURE s3_run_outbox(integer) FROM PUBLIC;

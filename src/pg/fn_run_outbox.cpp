@@ -152,10 +152,10 @@ void FailItem(const char* message, OutboxItem* item) {
   item->error = cstring_to_text(message);
 }
 
-bool KeyInUtf8(const text* key, std::string_view* utf8, const char** message) {
+bool KeyInUtf8(const text* key, std::string_view* utf8, SubtransactionError* raised) {
   const std::string_view bytes = TextView(key);
   if (GetDatabaseEncoding() != PG_UTF8) {
-    return TryInSubtransaction([&] { *utf8 = ToUtf8(bytes.data(), bytes.size()); }, message);
+    return TryInSubtransaction([&] { *utf8 = ToUtf8(bytes.data(), bytes.size()); }, raised);
   }
   *utf8 = bytes;
   return true;
@@ -169,11 +169,11 @@ Group& TakeGroup(OutboxItem** waiting, int* count) {
   for (int i = 0; i < *count; ++i) {
     OutboxItem* item = waiting[i];
     std::string_view key;
-    const char* message = nullptr;
+    SubtransactionError raised;
     if (!IsOfGroup(*item, first)) {
       waiting[left++] = item;
-    } else if (!KeyInUtf8(item->key, &key, &message)) {
-      FailItem(message, item);
+    } else if (!KeyInUtf8(item->key, &key, &raised)) {
+      FailItem(raised.message, item);
     } else {
       Guard([&] {
         group.items.push_back(item);
@@ -194,14 +194,14 @@ struct Destined {
 // Reads catalogs, so it takes a snapshot, which is dropped here.
 Destined FindDestination(const OutboxItem& item) {
   Destined found = {};
-  const char* message = nullptr;
+  SubtransactionError raised;
   const auto resolve = [&] {
     const Oid role = get_role_oid(item.signs_as, true);
     const std::string_view bucket = TextView(item.place.bucket);
     found.target =
         ResolveTargetFor(role, ToUtf8(bucket.data(), bucket.size()), TextView(item.place.server));
   };
-  if (!TryInSubtransaction(resolve, &message)) found.message = message;
+  if (!TryInSubtransaction(resolve, &raised)) found.message = raised.message;
   InvalidateCatalogSnapshot();
   return found;
 }

@@ -63,6 +63,7 @@ enum class Operation {
   kDoctor,
   kRunOutbox,
   kConfirmUpload,
+  kGc,
   kCount
 };
 
@@ -137,6 +138,7 @@ constexpr OperationInfo kOperations[] = {
     {Operation::kDoctor, "s3_doctor", Effect::kReads},
     {Operation::kRunOutbox, "s3_run_outbox", Effect::kChanges},
     {Operation::kConfirmUpload, "s3_confirm_upload", Effect::kChanges},
+    {Operation::kGc, "s3_gc", Effect::kChanges},
 };
 
 constexpr std::size_t kOperationCount = static_cast<std::size_t>(Operation::kCount);

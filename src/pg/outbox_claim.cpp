@@ -108,10 +108,10 @@ void MarkLive(List* tables, OutboxItem** items, int count) {
   auto* keys = static_cast<Datum*>(palloc(sizeof(Datum) * count));
   auto* has_row = static_cast<bool*>(palloc(sizeof(bool) * count));
   for (int i = 0; i < count; ++i) keys[i] = PointerGetDatum(items[i]->key);
-  const char* message = nullptr;
+  SubtransactionError raised;
   const auto find = [&] { FindLiveRows(tables, items[0]->place, keys, count, has_row); };
-  if (!TryInSubtransaction(find, &message)) {
-    FailAll(items, count, message);
+  if (!TryInSubtransaction(find, &raised)) {
+    FailAll(items, count, raised.message);
     return;
   }
   for (int i = 0; i < count; ++i) {

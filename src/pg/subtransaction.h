@@ -13,10 +13,16 @@ extern "C" {
 
 namespace neon_s3 {
 
+// An ERROR that was raised; the message is in the memory context that was current.
+struct SubtransactionError {
+  int sqlerrcode;
+  const char* message;
+};
+
 // Runs `body` in a subtransaction. False where it raised an ERROR, other than of a cancelled query:
-// what it did is undone then, and `message` is in the current memory context.
+// what it did is undone then.
 template <typename Body>
-bool TryInSubtransaction(const Body& body, const char** message) {
+bool TryInSubtransaction(const Body& body, SubtransactionError* raised) {
   static_assert(std::is_trivially_destructible_v<Body>, "capture by reference, or plain data");
   MemoryContext context = CurrentMemoryContext;
   ResourceOwner owner = CurrentResourceOwner;
@@ -40,7 +46,7 @@ bool TryInSubtransaction(const Body& body, const char** message) {
   CurrentResourceOwner = owner;
   if (error == nullptr) return true;
   if (error->sqlerrcode == ERRCODE_QUERY_CANCELED) ReThrowError(error);
-  *message = error->message;
+  *raised = {error->sqlerrcode, error->message};
   return false;
 }
 

@@ -1,0 +1,411 @@
+// s3_gc: what differs between a governed table and its bucket.
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "core/listing_guard.h"
+#include "net/multipart.h"
+#include "pg/confirm.h"
+#include "pg/identity.h"
+#include "pg/issued_lookup.h"
+#include "pg/new_upload.h"
+#include "pg/outbox.h"
+#include "pg/result.h"
+#include "pg/row_gate.h"
+#include "pg/s3_call.h"
+#include "pg/subtransaction.h"
+#include "pg/text_value.h"
+
+extern "C" {
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/timestamp.h"
+}
+
+namespace neon_s3 {
+namespace {
+
+// ---------------------------------------------------------------- the bucket, C++ side
+
+struct Listing {
+  std::vector<ListedObject> objects;
+  std::vector<ListedUpload> uploads;
+  std::unordered_set<std::string_view> keys;
+};
+
+void ListBucket(S3Client& s3, std::string_view bucket, Listing* listing) {
+  ListOptions options;
+  std::string token;
+  ListingGuard guard;
+  do {
+    options.continuation_token = token;
+    ObjectPage page = ParseObjectPage(s3.Call(ListObjects(bucket, options)).body);
+    for (ListedObject& object : page.objects) listing->objects.push_back(std::move(object));
+    token = std::move(page.continuation_token);
+    if (!token.empty()) guard.Check(token, page.objects.size());
+  } while (!token.empty());
+  for (const ListedObject& object : listing->objects) listing->keys.insert(object.key);
+}
+
+void ListUploads(S3Client& s3, std::string_view bucket, Listing* listing) {
+  std::string key_marker, upload_id_marker;
+  ListingGuard guard;
+  for (;;) {
+    UploadPage page = ParseUploadPage(
+        s3.Call(ListMultipartUploads(bucket, {}, key_marker, upload_id_marker)).body);
+    for (ListedUpload& upload : page.uploads) listing->uploads.push_back(std::move(upload));
+    key_marker = std::move(page.next_key_marker);
+    upload_id_marker = std::move(page.next_upload_id_marker);
+    if (key_marker.empty()) return;
+    guard.Check(key_marker + '\0' + upload_id_marker, page.uploads.size());
+  }
+}
+
+// ---------------------------------------------------------------- one run
+
+struct Run {
+  FunctionCallInfo fcinfo;
+  Extension extension;
+  GovernedTable table;
+  Armed armed;
+  Target target;
+  Place place;
+  List* tables;
+  TimestampTz started_at;
+  TimestampTz cutoff;  // nothing is judged that is not older
+  bool dry_run;
+};
+
+void Tell(const Run& run, const char* kind, Datum key, std::int64_t size, const char* action) {
+  Row row;
+  row.Text(kind);
+  row.Add(key, false);
+  row.BigIntOrNull(size);
+  row.Text(action);
+  row.Put(run.fcinfo);
+}
+
+// What has no time is not judged.
+bool IsOld(const Run& run, const std::optional<std::int64_t>& unix_time) {
+  constexpr int64 kEpochs = (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+  return unix_time && *unix_time - kEpochs < run.cutoff;
+}
+
+// The key in the server's encoding; `is_exact` is false where that has other characters.
+Datum KeyDatum(std::string_view utf8, bool* is_exact) {
+  const Datum key = LossyTextDatum(utf8);
+  *is_exact = Utf8(DatumGetTextPP(key)) == utf8;
+  return key;
+}
+
+const Listing& ListAll(const Run& run) {
+  S3Call& call = S3Call::Begin(Operation::kGc, {}, run.target);
+  auto& listing = Owned<Listing>();
+  call.Run([&](S3Client& s3) {
+    ListBucket(s3, call.bucket(), &listing);
+    ListUploads(s3, call.bucket(), &listing);
+  });
+  call.Finish();
+  return listing;
+}
+
+// ---------------------------------------------------------------- expired uploads
+
+constexpr Oid kExpiredTypes[] = {INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID};
+OwnStatement expired(
+    "SELECT object_key, expires_at FROM @.s3_issued_keys WHERE governed_table "
+    "OPERATOR(pg_catalog.=) $1 AND pending AND expires_at OPERATOR(pg_catalog.<) $2 AND begun_at "
+    "OPERATOR(pg_catalog.>=) $3",
+    kExpiredTypes);
+
+// Null where there is no such object; all other errors are raised.
+const Found* LookForObject(const Run& run, Issued issued, const text* key) {
+  issued.upload_id = nullptr;  // what nobody confirmed in time is not completed
+  const Target target = OwnersTarget(run.table.owner, issued.bucket, issued.server);
+  const Found* found = nullptr;
+  SubtransactionError raised;
+  const auto find = [&] { found = &FindObject(issued, Utf8(key), target); };
+  if (TryInSubtransaction(find, &raised)) return found;
+  if (raised.sqlerrcode != ERRCODE_NO_DATA_FOUND) {
+    ereport(ERROR, (errcode(raised.sqlerrcode), errmsg_internal("%s", raised.message)));
+  }
+  return nullptr;
+}
+
+// As the owner. False where there is no row.
+bool RemoveRow(const Run& run, const text* key) {
+  const SavedRole saved = BecomeOwner(run.table.owner);
+  const bool was_there = DeletesRow(run.table.relation, key);
+  RestoreRole(saved);
+  SettleUpload(run.extension, run.table, key);
+  return was_there;
+}
+
+// Null where there is nothing to tell. `kept`: the object, if it is as promised.
+const char* EndUpload(const Run& run, const text* key, const Found* kept) {
+  bool was_there = false;
+  SubtransactionError raised;
+  const auto end = [&] {
+    was_there = kept == nullptr ? RemoveRow(run, key)
+                                : RecordConfirmed(run.extension, run.table, key, *kept);
+  };
+  if (!TryInSubtransaction(end, &raised)) {
+    if (ERRCODE_TO_CATEGORY(raised.sqlerrcode) == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION) {
+      return "blocked";
+    }
+    ereport(ERROR, (errcode(raised.sqlerrcode), errmsg_internal("%s", raised.message)));
+  }
+  if (!was_there) return nullptr;
+  return kept != nullptr ? "confirmed" : "removed";
+}
+
+void SettleExpired(const Run& run, const text* key, TimestampTz expires_at) {
+  const Issued issued = FindIssued(run.extension, run.table, key);
+  if (!issued.is_pending || issued.is_inherited) return;
+  const Found* found = LookForObject(run, issued, key);
+  const bool is_old =
+      found != nullptr ? IsOld(run, found->object.last_modified) : expires_at < run.cutoff;
+  if (!is_old) return;
+  const bool is_kept = found != nullptr && found->difference.empty();
+  const char* action = run.dry_run ? "reported" : EndUpload(run, key, is_kept ? found : nullptr);
+  if (action == nullptr) return;
+  Tell(run, "expired_upload", PointerGetDatum(key),
+       found != nullptr ? found->object.size.value_or(-1) : -1, action);
+}
+
+void SettleAllExpired(const Run& run) {
+  Datum values[] = {Int32GetDatum(run.table.id), TimestampTzGetDatum(run.started_at),
+                    TimestampTzGetDatum(run.armed.armed_at)};
+  const uint64 count = expired.ExecuteLatest(run.extension, values);
+  SPITupleTable* rows = SPI_tuptable;
+  for (uint64 i = 0; i < count; ++i) {
+    bool is_null;
+    const text* key = DatumGetTextPCopy(SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &is_null));
+    const Datum expires_at = SPI_getbinval(rows->vals[i], rows->tupdesc, 2, &is_null);
+    SettleExpired(run, key, DatumGetTimestampTz(expires_at));
+  }
+  SPI_freetuptable(rows);
+}
+
+// ---------------------------------------------------------------- objects
+
+constexpr int kChunk = 1000;
+
+// Some keys of the bucket's, and what is known of them.
+struct Chunk {
+  int count;
+  std::size_t at[kChunk];  // in the listing
+  Datum keys[kChunk];
+  bool is_exact[kChunk];
+  bool has_row[kChunk];
+  KeyState states[kChunk];
+};
+
+void LookUp(const Run& run, Chunk* chunk) {
+  FindLiveRows(run.tables, run.place, chunk->keys, chunk->count, chunk->has_row);
+  LookUpKeys(run.extension, run.place, run.armed.armed_at, run.started_at, chunk->keys,
+             chunk->count, chunk->states);
+}
+
+// Null where there is nothing to tell.
+const char* ActionFor(const Run& run, const ListedObject& object, const Chunk& chunk, int i) {
+  if (!chunk.is_exact[i]) return "foreign";
+  const KeyState& state = chunk.states[i];
+  if (chunk.has_row[i] || state.is_queued) return nullptr;
+  const std::optional<std::int64_t>& modified = object.last_modified;
+  constexpr int64 kEpochs = (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+  const bool is_older = state.inserted != 0 && *modified - kEpochs < state.inserted;
+  if (!state.is_issued || state.is_kept || is_older) return "foreign";
+  return run.dry_run || state.is_dead ? "reported" : "removed";
+}
+
+void JudgeObjects(const Run& run, const Listing& listing, Chunk* chunk) {
+  LookUp(run, chunk);
+  Datum removed[kChunk];
+  int count = 0;
+  for (int i = 0; i < chunk->count; ++i) {
+    const ListedObject& object = listing.objects[chunk->at[i]];
+    const char* action = ActionFor(run, object, *chunk, i);
+    if (action == nullptr) continue;
+    if (strcmp(action, "removed") == 0) removed[count++] = chunk->keys[i];
+    Tell(run, "object_without_row", chunk->keys[i], object.size, action);
+  }
+  EnqueueDeletes(run.extension, run.table, removed, count);
+  chunk->count = 0;
+}
+
+void JudgeAllObjects(const Run& run, const Listing& listing, Chunk* chunk) {
+  ScratchMemory memory;
+  memory.Enter();
+  for (std::size_t i = 0; i < listing.objects.size(); ++i) {
+    const ListedObject& object = listing.objects[i];
+    if (!IsOld(run, object.last_modified)) continue;
+    chunk->at[chunk->count] = i;
+    chunk->keys[chunk->count] = KeyDatum(object.key, &chunk->is_exact[chunk->count]);
+    if (++chunk->count < kChunk) continue;
+    JudgeObjects(run, listing, chunk);
+    memory.Leave();
+    memory.Enter();
+  }
+  JudgeObjects(run, listing, chunk);
+  memory.Leave();
+}
+
+// ---------------------------------------------------------------- rows
+
+bool IsListed(const Listing& listing, const text* key) {
+  const std::string_view utf8 = Utf8(key);
+  bool is_listed = false;
+  Guard([&] { is_listed = listing.keys.count(utf8) > 0; });
+  return is_listed;
+}
+
+void JudgeRows(const Run& run, const Listing& listing, Chunk* chunk) {
+  SPITupleTable* rows = SPI_tuptable;
+  for (uint64 i = 0; i < rows->numvals; ++i) {
+    bool is_null;
+    const Datum key = SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &is_null);
+    if (is_null || IsListed(listing, DatumGetTextPP(key))) continue;
+    chunk->keys[chunk->count++] = PointerGetDatum(DatumGetTextPCopy(key));
+  }
+  SPI_freetuptable(rows);
+  if (chunk->count == 0) return;
+  LookUp(run, chunk);
+  for (int i = 0; i < chunk->count; ++i) {
+    const KeyState& state = chunk->states[i];
+    if (!chunk->has_row[i] || state.is_pending) continue;
+    const bool is_inherited = run.armed.as_branch && !state.is_issued;
+    Tell(run, "row_without_object", chunk->keys[i], -1, is_inherited ? "inherited" : "reported");
+  }
+  chunk->count = 0;
+}
+
+// Rows that the calling statement sees: it began before the listing did.
+void JudgeAllRows(const Run& run, const Listing& listing, Chunk* chunk) {
+  const Oid table = run.table.relation;
+  const char* name =
+      quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)), get_rel_name(table));
+  const SavedRole saved = BecomeOwner(run.table.owner);
+  Portal rows = SPI_cursor_open_with_args(
+      nullptr, psprintf("SELECT object_key::pg_catalog.text FROM %s", name), 0, nullptr, nullptr,
+      nullptr, true, 0);
+  ScratchMemory memory;
+  for (SPI_cursor_fetch(rows, true, kChunk); SPI_processed > 0;
+       SPI_cursor_fetch(rows, true, kChunk)) {
+    memory.Enter();
+    JudgeRows(run, listing, chunk);
+    memory.Leave();
+  }
+  SPI_cursor_close(rows);
+  RestoreRole(saved);
+}
+
+// ---------------------------------------------------------------- multipart uploads
+
+void Abort(const Run& run, const ListedUpload& upload) {
+  S3Call& call = S3Call::Begin(Operation::kGc, upload.key, run.target);
+  call.Run([&](S3Client& s3) {
+    try {
+      AbortUpload(s3, call.bucket(), upload.key, upload.upload_id);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kNotFound) throw;  // it has ended meanwhile
+    }
+  });
+  call.Finish();
+}
+
+void JudgeUpload(const Run& run, const ListedUpload& upload) {
+  bool is_exact;
+  Datum key = KeyDatum(upload.key, &is_exact);
+  KeyState state = {};
+  LookUpKeys(run.extension, run.place, run.armed.armed_at, run.started_at, &key, 1, &state);
+  const bool is_ours = is_exact && state.upload_id != nullptr &&
+                       Utf8(state.upload_id) == std::string_view(upload.upload_id);
+  if (!is_ours) {
+    Tell(run, "abandoned_multipart", key, -1, "foreign");
+    return;
+  }
+  // Of an upload under way, or one whose row a foreign key holds.
+  if (state.is_pending && (!state.is_expired || !run.dry_run)) return;
+  if (!run.dry_run) Abort(run, upload);
+  Tell(run, "abandoned_multipart", key, -1, run.dry_run ? "reported" : "aborted");
+}
+
+void JudgeAllUploads(const Run& run, const Listing& listing) {
+  ScratchMemory memory;
+  for (const ListedUpload& upload : listing.uploads) {
+    if (!IsOld(run, upload.initiated)) continue;
+    memory.Enter();
+    JudgeUpload(run, upload);
+    memory.Leave();
+  }
+}
+
+// ---------------------------------------------------------------- the ledger
+
+constexpr Oid kForgetTypes[] = {INT4OID, TIMESTAMPTZOID};
+OwnStatement forget(
+    "DELETE FROM @.s3_issued_keys WHERE governed_table OPERATOR(pg_catalog.=) $1 AND NOT pending "
+    "AND expires_at OPERATOR(pg_catalog.<) $2",
+    kForgetTypes);
+
+// Entries whose last URL has been over for a day, and of which nothing younger was left unjudged. A
+// branch knows its own files by them.
+void ForgetEntries(const Run& run) {
+  if (run.dry_run || run.armed.as_branch) return;
+  Datum values[] = {Int32GetDatum(run.table.id), TimestampTzGetDatum(run.cutoff - USECS_PER_DAY)};
+  forget.Execute(run.extension, values);
+}
+
+// ---------------------------------------------------------------- arguments
+
+TimestampTz Cutoff(FunctionCallInfo fcinfo, TimestampTz now) {
+  if (PG_ARGISNULL(0)) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("older_than is null")));
+  }
+  const Datum cutoff =
+      DirectFunctionCall2(timestamptz_mi_interval, TimestampTzGetDatum(now), PG_GETARG_DATUM(0));
+  if (DatumGetTimestampTz(cutoff) > now) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("older_than is negative")));
+  }
+  return DatumGetTimestampTz(cutoff);
+}
+
+Run BeginRun(FunctionCallInfo fcinfo) {
+  Run run = {};
+  run.fcinfo = fcinfo;
+  run.started_at = GetCurrentTimestamp();
+  run.cutoff = Cutoff(fcinfo, run.started_at);
+  run.dry_run = PG_ARGISNULL(1) || PG_GETARG_BOOL(1);
+  if (PG_ARGISNULL(2)) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("files_table is null")));
+  }
+  run.extension = FindExtension(fcinfo->flinfo->fn_oid);
+  run.armed = RequireArmed(run.extension);
+  run.table = RequireGoverned(run.extension, PG_GETARG_OID(2));
+  run.place = {run.table.bucket, run.table.server};
+  run.target = OwnersTarget(run.table.owner, run.table.bucket, run.table.server);
+  return run;
+}
+
+}  // namespace
+
+NEON_S3_FUNCTION(neon_s3_gc);
+Datum neon_s3_gc(PG_FUNCTION_ARGS) {
+  BeginRows(fcinfo);
+  Run run = BeginRun(fcinfo);
+  SPI_connect();
+  run.tables = LockRecordedTables(run.extension);
+  const Listing& listing = ListAll(run);
+  auto* chunk = static_cast<Chunk*>(palloc0(sizeof(Chunk)));
+  SettleAllExpired(run);
+  JudgeAllObjects(run, listing, chunk);
+  JudgeAllRows(run, listing, chunk);
+  JudgeAllUploads(run, listing);
+  ForgetEntries(run);
+  SPI_finish();
+  PG_RETURN_NULL();
+}
+
+}  // namespace neon_s3
