@@ -259,8 +259,9 @@ subtest 'NULL' => sub {
     signed_at => "'2026-11-22T00:00Z'", table_name => "'t'", object_key => "'k'", public_file_url => "'u'", user_id => "'me'",
     new_key => "'k'", new_url => "'u'", new_user => "'me'", expires_in => "'300'", download_as => "'f'");
   my @functions = map { [ $_->[0], map { [ split /:/ ] } split /,/, $_->[1] ] } $db->rows(<<'SQL');
-SELECT p.proname, (SELECT string_agg(a.name || ':' || a.type::regtype, ',' ORDER BY a.n)
-                     FROM unnest(p.proargnames[:p.pronargs], p.proargtypes::oid[]) WITH ORDINALITY a(name, type, n))
+SELECT CASE p.prokind WHEN 'p' THEN 'CALL ' ELSE 'SELECT ' END || p.proname,
+       (SELECT string_agg(a.name || ':' || a.type::regtype, ',' ORDER BY a.n)
+          FROM unnest(p.proargnames[:p.pronargs], p.proargtypes::oid[]) WITH ORDINALITY a(name, type, n))
   FROM pg_proc p, pg_depend d
  WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_extension'::regclass
    AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'neon_s3') AND p.pronargs > 0 ORDER BY 1;
@@ -268,10 +269,10 @@ SQL
   cmp_ok @functions, '>=', 8, @functions . ' functions';
   my @calls;
   for (@functions) {
-    my ($name, @arguments) = @$_;
-    push @calls, "SELECT $name(" . join(', ', map { "NULL::$_->[1]" } @arguments) . ');';
+    my ($call, @arguments) = @$_;
+    push @calls, "$call(" . join(', ', map { "NULL::$_->[1]" } @arguments) . ');';
     for my $null (0 .. $#arguments) {
-      push @calls, "SELECT $name(" . join(', ', map { $_ == $null ? "NULL::$arguments[$_][1]" : $usual{ $arguments[$_][0] } // "NULL::$arguments[$_][1]" }
+      push @calls, "$call(" . join(', ', map { $_ == $null ? "NULL::$arguments[$_][1]" : $usual{ $arguments[$_][0] } // "NULL::$arguments[$_][1]" }
           0 .. $#arguments) . ');';
     }
   }
