@@ -1,9 +1,5 @@
 // s3_gc: what differs between a governed table and its bucket.
-#include <string>
-#include <unordered_set>
-#include <vector>
-
-#include "core/listing_guard.h"
+#include "net/bucket_listing.h"
 #include "net/multipart.h"
 #include "pg/confirm.h"
 #include "pg/identity.h"
@@ -25,42 +21,6 @@ extern "C" {
 
 namespace neon_s3 {
 namespace {
-
-// ---------------------------------------------------------------- the bucket, C++ side
-
-struct Listing {
-  std::vector<ListedObject> objects;
-  std::vector<ListedUpload> uploads;
-  std::unordered_set<std::string_view> keys;
-};
-
-void ListBucket(S3Client& s3, std::string_view bucket, Listing* listing) {
-  ListOptions options;
-  std::string token;
-  ListingGuard guard;
-  do {
-    options.continuation_token = token;
-    ObjectPage page = ParseObjectPage(s3.Call(ListObjects(bucket, options)).body);
-    for (ListedObject& object : page.objects) listing->objects.push_back(std::move(object));
-    token = std::move(page.continuation_token);
-    if (!token.empty()) guard.Check(token, page.objects.size());
-  } while (!token.empty());
-  for (const ListedObject& object : listing->objects) listing->keys.insert(object.key);
-}
-
-void ListUploads(S3Client& s3, std::string_view bucket, Listing* listing) {
-  std::string key_marker, upload_id_marker;
-  ListingGuard guard;
-  for (;;) {
-    UploadPage page = ParseUploadPage(
-        s3.Call(ListMultipartUploads(bucket, {}, key_marker, upload_id_marker)).body);
-    for (ListedUpload& upload : page.uploads) listing->uploads.push_back(std::move(upload));
-    key_marker = std::move(page.next_key_marker);
-    upload_id_marker = std::move(page.next_upload_id_marker);
-    if (key_marker.empty()) return;
-    guard.Check(key_marker + '\0' + upload_id_marker, page.uploads.size());
-  }
-}
 
 // ---------------------------------------------------------------- one run
 
@@ -99,13 +59,10 @@ Datum KeyDatum(std::string_view utf8, bool* is_exact) {
   return key;
 }
 
-const Listing& ListAll(const Run& run) {
+const BucketListing& ListAll(const Run& run) {
   S3Call& call = S3Call::Begin(Operation::kGc, {}, run.target);
-  auto& listing = Owned<Listing>();
-  call.Run([&](S3Client& s3) {
-    ListBucket(s3, call.bucket(), &listing);
-    ListUploads(s3, call.bucket(), &listing);
-  });
+  auto& listing = Owned<BucketListing>();
+  call.Run([&](S3Client& s3) { ListBucket(s3, call.bucket(), &listing); });
   call.Finish();
   return listing;
 }
@@ -220,7 +177,7 @@ const char* ActionFor(const Run& run, const ListedObject& object, const Chunk& c
   return run.dry_run || state.is_dead ? "reported" : "removed";
 }
 
-void JudgeObjects(const Run& run, const Listing& listing, Chunk* chunk) {
+void JudgeObjects(const Run& run, const BucketListing& listing, Chunk* chunk) {
   LookUp(run, chunk);
   Datum removed[kChunk];
   int count = 0;
@@ -235,7 +192,7 @@ void JudgeObjects(const Run& run, const Listing& listing, Chunk* chunk) {
   chunk->count = 0;
 }
 
-void JudgeAllObjects(const Run& run, const Listing& listing, Chunk* chunk) {
+void JudgeAllObjects(const Run& run, const BucketListing& listing, Chunk* chunk) {
   ScratchMemory memory;
   memory.Enter();
   for (std::size_t i = 0; i < listing.objects.size(); ++i) {
@@ -254,14 +211,14 @@ void JudgeAllObjects(const Run& run, const Listing& listing, Chunk* chunk) {
 
 // ---------------------------------------------------------------- rows
 
-bool IsListed(const Listing& listing, const text* key) {
+bool IsListed(const BucketListing& listing, const text* key) {
   const std::string_view utf8 = Utf8(key);
   bool is_listed = false;
   Guard([&] { is_listed = listing.keys.count(utf8) > 0; });
   return is_listed;
 }
 
-void JudgeRows(const Run& run, const Listing& listing, Chunk* chunk) {
+void JudgeRows(const Run& run, const BucketListing& listing, Chunk* chunk) {
   SPITupleTable* rows = SPI_tuptable;
   for (uint64 i = 0; i < rows->numvals; ++i) {
     bool is_null;
@@ -282,7 +239,7 @@ void JudgeRows(const Run& run, const Listing& listing, Chunk* chunk) {
 }
 
 // Rows that the calling statement sees: it began before the listing did.
-void JudgeAllRows(const Run& run, const Listing& listing, Chunk* chunk) {
+void JudgeAllRows(const Run& run, const BucketListing& listing, Chunk* chunk) {
   const Oid table = run.table.relation;
   const char* name =
       quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)), get_rel_name(table));
@@ -332,7 +289,7 @@ void JudgeUpload(const Run& run, const ListedUpload& upload) {
   Tell(run, "abandoned_multipart", key, -1, run.dry_run ? "reported" : "aborted");
 }
 
-void JudgeAllUploads(const Run& run, const Listing& listing) {
+void JudgeAllUploads(const Run& run, const BucketListing& listing) {
   ScratchMemory memory;
   for (const ListedUpload& upload : listing.uploads) {
     if (!IsOld(run, upload.initiated)) continue;
@@ -397,7 +354,7 @@ Datum neon_s3_gc(PG_FUNCTION_ARGS) {
   Run run = BeginRun(fcinfo);
   SPI_connect();
   run.tables = LockRecordedTables(run.extension);
-  const Listing& listing = ListAll(run);
+  const BucketListing& listing = ListAll(run);
   auto* chunk = static_cast<Chunk*>(palloc0(sizeof(Chunk)));
   SettleAllExpired(run);
   JudgeAllObjects(run, listing, chunk);
