@@ -10,6 +10,7 @@
 #include "pg/guc.h"
 #include "pg/outbox_claim.h"
 #include "pg/result.h"
+#include "pg/run_outbox.h"
 #include "pg/s3_call.h"
 #include "pg/subtransaction.h"
 #include "pg/text_value.h"
@@ -19,7 +20,9 @@ extern "C" {
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "utils/acl.h"
+#include "access/xact.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 }
 
@@ -237,7 +240,14 @@ void AskServer(const Target& target, std::int64_t armed_at, MonotonicTime until,
   call.Finish();
 }
 
-void DrainBatch(const OutboxBatch& batch, MonotonicTime until) {
+// What separates the steps from one another.
+struct Transactions {
+  void (*next)();   // commits, and begins another one
+  void (*leave)();  // before S3 is asked
+  void (*enter)();  // ... and afterwards
+};
+
+void DrainBatch(const OutboxBatch& batch, MonotonicTime until, const Transactions& transactions) {
   auto** waiting = static_cast<OutboxItem**>(palloc(sizeof(OutboxItem*) * (batch.count + 1)));
   int count = batch.count;
   for (int i = 0; i < count; ++i) waiting[i] = &batch.items[i];
@@ -249,7 +259,9 @@ void DrainBatch(const OutboxBatch& batch, MonotonicTime until) {
       for (OutboxItem* item : group.items) FailItem(found.message, item);
       continue;
     }
+    transactions.leave();
     AskServer(found.target, UnixMicrosecondsOf(batch.armed_at), until, &group);
+    transactions.enter();
     TakeFates(group);
   }
 }
@@ -281,25 +293,72 @@ void NextTransaction() {
   XactIsoLevel = XACT_READ_COMMITTED;
 }
 
+constexpr Transactions kOfCall = {NextTransaction, [] {}, [] {}};
+
+// The worker has none while it asks S3. What is allocated outlives them.
+void LeaveTransaction() {
+  MemoryContext context = CurrentMemoryContext;
+  SPI_finish();
+  CommitTransactionCommand();
+  MemoryContextSwitchTo(context);
+}
+
+void EnterTransaction() {
+  MemoryContext context = CurrentMemoryContext;
+  SetCurrentStatementStartTimestamp();
+  StartTransactionCommand();
+  XactIsoLevel = XACT_READ_COMMITTED;
+  SPI_connect();
+  MemoryContextSwitchTo(context);
+}
+
+void NextOfWorker() {
+  LeaveTransaction();
+  EnterTransaction();
+}
+
+constexpr Transactions kOfWorker = {NextOfWorker, LeaveTransaction, EnterTransaction};
+
 // Returns how many items were due.
-int RunBatch(const Extension& extension, int most) {
+int RunBatch(const Extension& extension, int most, const Transactions& transactions) {
   const Lease lease = LeaseOfSettings();
   const MonotonicTime until = MonotonicNow() + lease.sending;
   PushActiveSnapshot(GetTransactionSnapshot());
   const OutboxBatch batch = ClaimItems(extension, most, Microseconds(lease));
   PopActiveSnapshot();
-  NextTransaction();
+  transactions.next();
   if (batch.count == 0) return batch.taken;
 
-  DrainBatch(batch, until);
+  DrainBatch(batch, until, transactions);
   PushActiveSnapshot(GetTransactionSnapshot());
   SettleItems(extension, batch);
   PopActiveSnapshot();
-  NextTransaction();
+  transactions.next();
   return batch.taken;
 }
 
+void Run(const Extension& extension, int max_items, const Transactions& transactions) {
+  MemoryContext outer = CurrentMemoryContext;
+  MemoryContext memory = AllocSetContextCreate(outer, "neon_s3 outbox", ALLOCSET_DEFAULT_SIZES);
+  MemoryContextSwitchTo(memory);
+  transactions.next();
+  for (int left = max_items; left > 0;) {
+    const int taken = RunBatch(extension, Min(left, kBatchSize), transactions);
+    if (taken == 0) break;
+    left -= taken;
+    MemoryContextReset(memory);
+  }
+  MemoryContextSwitchTo(outer);
+}
+
 }  // namespace
+
+void RunOutboxOfWorker(const Extension& extension) {
+  MemoryContextSwitchTo(TopMemoryContext);
+  EnterTransaction();
+  Run(extension, INT_MAX, kOfWorker);
+  LeaveTransaction();
+}
 
 NEON_S3_FUNCTION(neon_s3_run_outbox);
 Datum neon_s3_run_outbox(PG_FUNCTION_ARGS) {
@@ -308,17 +367,7 @@ Datum neon_s3_run_outbox(PG_FUNCTION_ARGS) {
   PreventCommandIfReadOnly("s3_run_outbox()");
   const Extension extension = FindExtension(fcinfo->flinfo->fn_oid);
   if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT) elog(ERROR, "SPI_connect_ext failed");
-  MemoryContext outer = CurrentMemoryContext;
-  MemoryContext memory = AllocSetContextCreate(outer, "neon_s3 outbox", ALLOCSET_DEFAULT_SIZES);
-  MemoryContextSwitchTo(memory);
-  NextTransaction();
-  for (int left = max_items; left > 0;) {
-    const int taken = RunBatch(extension, Min(left, kBatchSize));
-    if (taken == 0) break;
-    left -= taken;
-    MemoryContextReset(memory);
-  }
-  MemoryContextSwitchTo(outer);
+  Run(extension, max_items, kOfCall);
   SPI_finish();
   PG_RETURN_VOID();
 }

@@ -228,6 +228,14 @@ void DefineLifecycleSettings() {
   DefineText("neon_s3.lifecycle_id", "Name of this database cluster for s3_arm_lifecycle().",
              "The same on all members of a cluster, and another on every copy.",
              &settings.lifecycle_id, "", nullptr, PGC_SIGHUP, nullptr);
+  DefineText("neon_s3.worker_database",
+             "Databases, separated by commas, whose outbox the background worker empties.",
+             "The worker is there if shared_preload_libraries has neon_s3, and this is not empty "
+             "when the server starts.",
+             &settings.worker_database, "", nullptr, PGC_SIGHUP, nullptr);
+  DefineInteger("neon_s3.worker_interval", "How long the background worker rests between its runs.",
+                nullptr, &settings.worker_interval, /*default=*/10, /*min=*/1, /*max=*/86400,
+                PGC_SIGHUP, GUC_UNIT_S);
 }
 
 void DefineRequestSettings() {

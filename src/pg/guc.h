@@ -30,6 +30,8 @@ struct Settings {
 
   int delete_delay;  // seconds
   char* lifecycle_id;
+  char* worker_database;  // several, as identifiers with commas between them
+  int worker_interval;    // seconds
 
   // Of requests to S3.
   int connect_timeout;  // milliseconds

@@ -1,6 +1,7 @@
 // Module magic and load time. No library is started here: the postmaster may be the one who loads.
 #include "pg/guc.h"
 #include "pg/pg.h"
+#include "pg/worker.h"
 
 extern "C" {
 #pragma GCC visibility push(default)
@@ -9,4 +10,7 @@ void _PG_init(void);
 #pragma GCC visibility pop
 }
 
-void _PG_init(void) { neon_s3::DefineSettings(); }
+void _PG_init(void) {
+  neon_s3::DefineSettings();
+  neon_s3::RegisterWorker();
+}

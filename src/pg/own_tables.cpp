@@ -98,12 +98,14 @@ void OwnStatement::Prepare(const Extension& extension) {
 
 uint64 OwnStatement::Run(const Extension& extension, Datum* values, const char* nulls,
                          Snapshot snapshot) {
+  MemoryContext caller = CurrentMemoryContext;  // SPI leaves its own
   const SavedRole saved = BecomeRole(extension.owner);
   if (plan_ == nullptr || schema_ != extension.schema) Prepare(extension);
   const int result =
       SPI_execute_snapshot(plan_, values, nulls, snapshot, InvalidSnapshot, false, true, 0);
   if (result < 0) elog(ERROR, "SPI_execute_snapshot failed: %s", SPI_result_code_string(result));
   RestoreRole(saved);
+  MemoryContextSwitchTo(caller);
   return SPI_processed;
 }
 

@@ -1,0 +1,9 @@
+// The background worker that empties outboxes.
+#pragma once
+
+namespace neon_s3 {
+
+// While shared_preload_libraries are loaded, after the settings are defined.
+void RegisterWorker();
+
+}  // namespace neon_s3
