@@ -38,7 +38,8 @@ sub endpoint { my ($self, $port) = @_; return ($port eq 'https' ? 'https' : 'htt
 # SET statements for a superuser's session that talks to one of its ports.
 sub settings {
   my ($self, $port, %more) = @_;
-  my %settings = (access_key_id => 'AKIAFAULT', secret_access_key => 'secretCANARYsecret', session_token => 'tokenCANARYtoken', region => 'us-east-1',
+  my %settings = (access_key_id => 'AKIAFAULT', secret_access_key => 'secretCANARYsecret',
+    session_token => 'tokenCANARYtoken', region => 'us-east-1',
     endpoint => $self->endpoint($port // 'http'), bucket => 'bucket', connect_timeout => '1s', request_timeout => '2s', %more);
   return map { "SET neon_s3.$_ = " . lit($settings{$_}) . ';' } sort keys %settings;
 }

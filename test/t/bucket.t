@@ -80,7 +80,8 @@ subtest 'create, exists, list, delete' => sub {
   is boto3("print(json.dumps('$bucket' in [b['Name'] for b in s3.list_buckets()['Buckets']]))"), 1, 'boto3 sees it';
   my @listed = map { from_json($_->[0]) } $db->rows(s3_settings($bucket), 'SELECT to_json(b) FROM s3_list_buckets() b;');
   is scalar(grep { grep { defined && $_ eq $bucket } values %$_ } @listed), 1, 's3_list_buckets';
-  refused($_, '22023', $_->{sql}) for try("SELECT s3_create_bucket('a');", "SELECT s3_create_bucket('a/b');", "SELECT s3_create_bucket('');", "SELECT s3_delete_bucket('192.168.0.1');");
+  refused($_, '22023', $_->{sql}) for try("SELECT s3_create_bucket('a');", "SELECT s3_create_bucket('a/b');",
+    "SELECT s3_create_bucket('');", "SELECT s3_delete_bucket('192.168.0.1');");
   sql("s3_put_object('public.txt', 'hello')");
   refused((try("SELECT s3_delete_bucket('$bucket');"))[0], '38000', 'a bucket that is not empty', detail => qr/BucketNotEmpty.*409/);
   refused((try("SELECT s3_delete_bucket('neon-s3-no-such-bucket');"))[0], 'P0002', 'no such bucket');
@@ -104,7 +105,8 @@ subtest "the guide's CORS rules" => sub {
 
 subtest 'CORS rules for some' => sub {
   my $rules = [
-    { ID => 'uploads', AllowedOrigins => [ 'https://app.example.com', 'http://localhost:3000' ], AllowedMethods => [ 'PUT', 'POST' ], AllowedHeaders => ['*'],
+    { ID => 'uploads', AllowedOrigins => [ 'https://app.example.com', 'http://localhost:3000' ],
+    AllowedMethods => [ 'PUT', 'POST' ], AllowedHeaders => ['*'],
       ExposeHeaders => [ 'ETag', 'x-amz-version-id' ], MaxAgeSeconds => 60 },
     { AllowedOrigins => ['https://*.example.org'], AllowedMethods => [ 'GET', 'HEAD' ], AllowedHeaders => ['content-*'] },
   ];
@@ -121,7 +123,8 @@ subtest 'CORS rules for some' => sub {
   my $one = { AllowedOrigins => ['https://one.example'], AllowedMethods => ['PUT'] };
   sql('s3_put_bucket_cors(' . lit($one) . ')');
   is_deeply without_empty(json_of('s3_get_bucket_cors()')), [$one], 'one rule needs no array';
-  refused($_, '22023', $_->{sql}) for try(map { "SELECT s3_put_bucket_cors('$_');" } '{}', '[]', '[1]', '"x"', '[{"AllowedOrigins": "*", "AllowedMethods": ["GET"]}]',
+  refused($_, '22023', $_->{sql}) for try(map { "SELECT s3_put_bucket_cors('$_');" } '{}', '[]', '[1]', '"x"',
+    '[{"AllowedOrigins": "*", "AllowedMethods": ["GET"]}]',
     '[{"AllowedOrigins": ["*"], "AllowedMethods": ["GET"], "Unknown": 1}]', '[{"AllowedOrigins": ["*"], "AllowedMethods": [1]}]',
     '[{"AllowedOrigins": ["*"], "AllowedMethods": ["GET"], "MaxAgeSeconds": "x"}]');
   is((try('SELECT s3_delete_bucket_cors();'))[0]{state}, '00000', 's3_delete_bucket_cors');
@@ -154,8 +157,10 @@ subtest 'public access block' => sub {
   ok !grep({ $_ } values %{ $before // {} }), 'none yet' or diag explain $before;
   sql('s3_put_public_access_block(true)');
   is_deeply json_of('s3_get_public_access_block()'), { map { $_ => JSON::PP::true() } @block }, 's3_get_public_access_block';
-  is_deeply boto3("print(json.dumps(s3.get_public_access_block(Bucket='$bucket')['PublicAccessBlockConfiguration']))"), { map { $_ => JSON::PP::true() } @block }, 'boto3 sees the same';
-  refused((try('SELECT s3_put_bucket_policy(' . lit($guide_policy) . ');'))[0], '38000', 'the policy is refused', detail => qr/AccessDenied.*403/);
+  is_deeply boto3("print(json.dumps(s3.get_public_access_block(Bucket='$bucket')['PublicAccessBlockConfiguration']))"),
+    { map { $_ => JSON::PP::true() } @block }, 'boto3 sees the same';
+  refused((try('SELECT s3_put_bucket_policy(' . lit($guide_policy) . ');'))[0], '38000', 'the policy is refused',
+    detail => qr/AccessDenied.*403/);
   sql('s3_put_public_access_block(false)');
   $before = json_of('s3_get_public_access_block()');
   ok !grep({ $_ } values %{ $before // {} }), 'taken back' or diag explain $before;
@@ -167,7 +172,8 @@ subtest 'lifecycle' => sub {
   is sql('s3_get_bucket_lifecycle() IS NULL'), 't', 'none yet';
   my $rules = [
     { ID => 'temporary', Status => 'Enabled', Filter => { Prefix => 'tmp/' }, Expiration => { Days => 1 } },
-    { ID => 'uploads <&>', Status => 'Disabled', Filter => { Prefix => '' }, AbortIncompleteMultipartUpload => { DaysAfterInitiation => 7 } },
+    { ID => 'uploads <&>', Status => 'Disabled', Filter => { Prefix => '' },
+    AbortIncompleteMultipartUpload => { DaysAfterInitiation => 7 } },
   ];
   my ($put) = try('SELECT s3_put_bucket_lifecycle(' . lit($rules) . ');');
   is $put->{state}, '00000', 's3_put_bucket_lifecycle' or diag explain $put;
@@ -200,22 +206,28 @@ subtest 's3_setup_bucket' => sub {
   is_deeply [ grep { !$_->{done} } @{ $steps->("'$set_up', '{https://other.example}'") } ], [], 'set up anew';
   is preflight('https://other.example', 'PUT', $set_up), 'https://other.example', '... for another origin';
   is preflight('https://app.example.com', 'PUT', $set_up), 403, '... no longer for the first';
-  is_deeply json_of("s3_get_public_access_block('$set_up')"), { (map { $_ => JSON::PP::true() } @block), BlockPublicAcls => JSON::PP::false() },
+  is_deeply json_of("s3_get_public_access_block('$set_up')"),
+    { (map { $_ => JSON::PP::true() } @block), BlockPublicAcls => JSON::PP::false() },
     '... and public access is blocked: public_read is false';
   is sql("encode(s3_get_object('public.txt', bucket => '$set_up'), 'escape')"), 'hello', '... but what was there still is';
   my $lifecycle = json_of("s3_get_bucket_lifecycle('$set_up')");
-  is_deeply [ map { $_->{AbortIncompleteMultipartUpload} } @$lifecycle ], [ { DaysAfterInitiation => 7 } ], '... incomplete uploads are aborted';
+  is_deeply [ map { $_->{AbortIncompleteMultipartUpload} } @$lifecycle ], [ { DaysAfterInitiation => 7 } ],
+    '... incomplete uploads are aborted';
   my $mine = [ { ID => 'mine', Status => 'Enabled', Filter => { Prefix => 'tmp/' }, Expiration => { Days => 1 } } ];
   sql('s3_put_bucket_lifecycle(' . lit($mine) . ", '$set_up')");
   my ($step) = grep { $_->{step} eq 'lifecycle' } @{ $steps->("'$set_up'") };
   is $step->{detail}, 'uploads that are not complete after 7 days are aborted', '... a step of its own';
   $lifecycle = json_of("s3_get_bucket_lifecycle('$set_up')");
-  is_deeply [ sort map { join ' ', $_->{ID}, sort grep { /^[AE]/ } keys %$_ } @$lifecycle ], [ 'abort-incomplete-uploads AbortIncompleteMultipartUpload', 'mine Expiration' ], '... beside the rules there are';
+  is_deeply [ sort map { join ' ', $_->{ID}, sort grep { /^[AE]/ } keys %$_ } @$lifecycle ],
+    [ 'abort-incomplete-uploads AbortIncompleteMultipartUpload', 'mine Expiration' ], '... beside the rules there are';
   ($step) = grep { $_->{step} eq 'lifecycle' } @{ $steps->("'$set_up'") };
   is $step->{detail}, 'a rule for incomplete uploads is there already', '... once';
   my @odd = $db->try("SELECT * FROM s3_setup_bucket('$set_up', '{https://app.example.com/}');");
-  refused($odd[0], '22023', 'an origin that no browser sends', message => qr{\Ano browser sends the origin "https://app\.example\.com/"\z}, hint => qr{\ABrowsers send "https://app\.example\.com"\.\z});
-  refused($_, '22023', $_->{sql}) for try("SELECT * FROM s3_setup_bucket('a');", "SELECT * FROM s3_setup_bucket('a/b', public_read => true);");
+  refused($odd[0], '22023', 'an origin that no browser sends',
+    message => qr{\Ano browser sends the origin "https://app\.example\.com/"\z},
+    hint => qr{\ABrowsers send "https://app\.example\.com"\.\z});
+  refused($_, '22023', $_->{sql}) for try("SELECT * FROM s3_setup_bucket('a');",
+    "SELECT * FROM s3_setup_bucket('a/b', public_read => true);");
   my $failed = $db->try("@{[s3_settings('', secret_access_key => 'wrong')]} SELECT bool_and(done) FROM s3_setup_bucket('$set_up');");
   ok $failed->{state} eq '28000' || $failed->{out} eq 'f', 'with a wrong secret it says that it is not done' or diag explain $failed;
 };

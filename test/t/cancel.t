@@ -96,7 +96,8 @@ for my $phase (sort keys %phases) {
     my $name = $names[0];
     set_up($session, $phase);
     my $started = time;
-    refused($session->run("SET statement_timeout = '150 ms'; $statements{$name}"), '57014', "$name: statement_timeout", message => qr/statement timeout/);
+    refused($session->run("SET statement_timeout = '150 ms'; $statements{$name}"), '57014', "$name: statement_timeout",
+      message => qr/statement timeout/);
     cmp_ok time - $started, '<', 3, '... soon';
     $session->run('RESET statement_timeout;');
     is_clean($session);
@@ -146,7 +147,8 @@ $own->do('CREATE EXTENSION neon_s3;');
 SKIP: {
   skip 'only root can have a name server of its own', 2 if !NeonS3Test::can_replace_files();
   skip 'UDP port 53 is taken', 2 if !$fault->{ports}{dns};
-  $own->restart_with_files({ '/etc/resolv.conf' => "nameserver $fault->{ports}{dns}\noptions timeout:30 attempts:3\n", '/etc/hosts' => "127.0.0.1 localhost\n",
+  $own->restart_with_files({ '/etc/resolv.conf' => "nameserver $fault->{ports}{dns}\noptions timeout:30 attempts:3\n",
+    '/etc/hosts' => "127.0.0.1 localhost\n",
     '/etc/nsswitch.conf' => "hosts: files dns\n" });
   my @settings = $fault->settings('http', %patient, endpoint => 'https://s3.example.com');
   subtest 'a name server that never answers' => sub {

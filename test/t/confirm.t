@@ -37,17 +37,21 @@ sub user { my ($who, @settings) = @_; return (@settings ? @settings : @real, $as
 sub begin {
   my ($more, @settings) = @_;
   my %upload;
-  @upload{qw(key url headers)} = $db->row(user('alice', @settings), "SELECT object_key, presigned_url, headers FROM s3_begin_upload($more);");
+  @upload{qw(key url headers)} = $db->row(user('alice', @settings),
+    "SELECT object_key, presigned_url, headers FROM s3_begin_upload($more);");
   $upload{headers} = from_json($upload{headers});
   $upload{call} = 's3_confirm_upload(' . lit($upload{key}) . ')';
   return \%upload;
 }
 
 sub put { my ($upload, $body) = @_; return curl('PUT', $upload->{url}, headers => $upload->{headers}, body => $body)->{status} }
-sub replace { my ($upload, $body, $type) = @_; $db->do(@real, 'SELECT s3_put_object(' . join(', ', lit($upload->{key}), lit($body), lit($type)) . ');') }
-sub confirm { my ($upload, $who, @settings) = @_; return last_of($db->try(user($who // 'alice', @settings), "SELECT * FROM $upload->{call};")) }
+sub replace { my ($upload, $body, $type) = @_; $db->do(@real, 'SELECT s3_put_object('
+  . join(', ', lit($upload->{key}), lit($body), lit($type)) . ');') }
+sub confirm { my ($upload, $who, @settings) = @_;
+  return last_of($db->try(user($who // 'alice', @settings), "SELECT * FROM $upload->{call};")) }
 sub measured { my ($upload) = @_; return [ $db->row("SELECT size, etag, content_type, confirmed_at IS NOT NULL FROM s3_files WHERE object_key = @{[ lit($upload->{key}) ]};") ] }
-sub is_pending { my ($upload) = @_; return $db->value("SELECT pending FROM s3_issued_keys WHERE object_key = @{[ lit($upload->{key}) ]};") eq 't' }
+sub is_pending { my ($upload) = @_;
+  return $db->value("SELECT pending FROM s3_issued_keys WHERE object_key = @{[ lit($upload->{key}) ]};") eq 't' }
 
 my $md5 = '5d41402abc4b2a76b9719d911017c592';
 my $hello = "'a.png', 'image/png', 'alice', content_length => 5";
@@ -57,10 +61,13 @@ subtest 'an upload' => sub {
   refused(confirm($upload), 'P0002', 'before it is there: P0002');
   is put($upload, 'hello'), 200, 'put';
   refused(confirm($upload, 'bob'), '42501', 'another user', message => qr/does not exist, or is not yours\z/);
-  refused(last_of($db->try(user('alice'), "SELECT s3_confirm_upload('absent');")), '42501', 'a key that does not exist: the same', message => qr/does not exist, or is not yours\z/);
-  refused(last_of($db->try(@real, "SET default_transaction_read_only = on; $as_web SET app.who = 'alice';", "SELECT $upload->{call};")), '25006', 'in a read-only transaction');
+  refused(last_of($db->try(user('alice'), "SELECT s3_confirm_upload('absent');")), '42501',
+    'a key that does not exist: the same', message => qr/does not exist, or is not yours\z/);
+  refused(last_of($db->try(@real, "SET default_transaction_read_only = on; $as_web SET app.who = 'alice';",
+    "SELECT $upload->{call};")), '25006', 'in a read-only transaction');
   ok is_pending($upload), 'pending';
-  my @row = $db->row(user('alice'), "SELECT object_key, size, etag, content_type, last_modified > now() - interval '1 min' FROM $upload->{call};");
+  my @row = $db->row(user('alice'),
+    "SELECT object_key, size, etag, content_type, last_modified > now() - interval '1 min' FROM $upload->{call};");
   is_deeply \@row, [ $upload->{key}, 5, $md5, 'image/png', 't' ], 'confirmed, without a right to UPDATE';
   is_deeply measured($upload), [ 5, $md5, 'image/png', 't' ], 'what was measured is in the row';
   ok !is_pending($upload), 'pending no longer';
@@ -70,7 +77,8 @@ subtest 'an upload' => sub {
   is put($upload, 'hullo'), 412, 'the URL takes no other file';
   is $db->value(user('alice'), "SELECT s3_abort_upload(@{[ lit($upload->{key}) ]});"), 'f', 'what is confirmed is not aborted';
   replace($upload, 'hellohello', 'image/png');
-  refused(confirm($upload), '55000', 'replaced by a trusted role: no longer what was promised', detail => qr/length is 10, but 5 was promised/);
+  refused(confirm($upload), '55000', 'replaced by a trusted role: no longer what was promised',
+    detail => qr/length is 10, but 5 was promised/);
 };
 
 subtest 'not what was promised' => sub {
@@ -108,9 +116,11 @@ subtest 'what happens in between' => sub {
   $db->do($as_owner, 'CREATE FUNCTION who() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.note = current_user; PERFORM set_config(\'app.superuser\', (SELECT rolsuper::text FROM pg_roles WHERE rolname = current_user), false); RETURN NEW; END $$;',
     'CREATE TRIGGER who BEFORE UPDATE ON s3_files FOR EACH ROW EXECUTE FUNCTION who();');
   is confirm($upload)->{state}, '00000', 'confirmed';
-  is $db->value("SELECT note FROM s3_files WHERE object_key = @{[ lit($upload->{key}) ]};"), $owner, "the owner's trigger runs as the owner";
+  is $db->value("SELECT note FROM s3_files WHERE object_key = @{[ lit($upload->{key}) ]};"), $owner,
+    "the owner's trigger runs as the owner";
   $db->do($as_owner, 'DROP FUNCTION who() CASCADE;');
-  $db->do($as_owner, 'CREATE FUNCTION become() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RESET ROLE; RETURN NEW; END $$;', 'CREATE TRIGGER become BEFORE UPDATE ON s3_files FOR EACH ROW EXECUTE FUNCTION become();');
+  $db->do($as_owner, 'CREATE FUNCTION become() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RESET ROLE; RETURN NEW; END $$;',
+    'CREATE TRIGGER become BEFORE UPDATE ON s3_files FOR EACH ROW EXECUTE FUNCTION become();');
   my $other = begin($hello);
   put($other, 'hello');
   refused(confirm($other), '42501', '... and cannot become another role');
@@ -126,11 +136,14 @@ subtest 'during HTTP' => sub {
   wait_until(sub { $fault->requests == 2 });
   is $db->value("SELECT count(*) FROM pg_locks WHERE pid IN ($sessions[0]{pid}, $sessions[1]{pid}) AND (locktype IN ('tuple', 'transactionid') OR mode IN ('ExclusiveLock', 'RowShareLock') AND locktype = 'relation');"), 0, 'no row is locked';
   is $db->value("SELECT count(*) FROM pg_stat_activity WHERE pid IN ($sessions[0]{pid}, $sessions[1]{pid}) AND backend_xid IS NOT NULL;"), 0, 'nothing is written';
-  is last_of($db->try("SET lock_timeout = '2s';", "UPDATE s3_files SET note = 'mine' WHERE object_key = @{[ lit($upload->{key}) ]};"))->{state}, '00000', 'the row can be updated meanwhile';
+  is last_of($db->try("SET lock_timeout = '2s';",
+    "UPDATE s3_files SET note = 'mine' WHERE object_key = @{[ lit($upload->{key}) ]};"))->{state}, '00000',
+    'the row can be updated meanwhile';
   $fault->plays();
   is_deeply [ map { my $r = $_->result; "$r->{state} $r->{out}" } @sessions ], [ '00000 5', '00000 5' ], 'both succeed';
   ok !is_pending($upload), 'it is confirmed';
-  is $db->value("SELECT note || size FROM s3_files WHERE object_key = @{[ lit($upload->{key}) ]};"), 'mine5', '... once, and the update is there';
+  is $db->value("SELECT note || size FROM s3_files WHERE object_key = @{[ lit($upload->{key}) ]};"), 'mine5',
+    '... once, and the update is there';
 
   $upload = begin("'slow', NULL, 'alice', content_length => 5", @fault, "SET neon_s3.bucket = '$bucket';");
   $fault->plays('gate');
@@ -145,11 +158,13 @@ subtest 'during HTTP' => sub {
 subtest 'in parts' => sub {
   my $mib = 1 << 20;
   my $size = 5 * $mib + 3;
-  my ($key, $id) = $db->row(user('alice'), "SELECT object_key, upload_id FROM s3_begin_multipart_upload('film.mp4', 'video/mp4', 'alice', $size, 5 * $mib);");
+  my ($key, $id) = $db->row(user('alice'),
+    "SELECT object_key, upload_id FROM s3_begin_multipart_upload('film.mp4', 'video/mp4', 'alice', $size, 5 * $mib);");
   my $upload = { key => $key, call => 's3_confirm_upload(' . lit($key) . ')' };
   $db->do('GRANT UPDATE ON s3_files TO ' . ident($web) . ';');
   my @parts = $db->rows(user('alice'), "SELECT * FROM s3_upload_part_urls(@{[ lit($key) ]});");
-  my $send = sub { my ($part) = @_; return curl('PUT', $part->[2], body => 'x' x $part->[1], headers => { 'content-length' => $part->[1] })->{status} };
+  my $send = sub { my ($part) = @_; return curl('PUT', $part->[2], body => 'x' x $part->[1],
+    headers => { 'content-length' => $part->[1] })->{status} };
   refused(confirm($upload), '55000', 'no part yet', detail => qr/Part 1 of 2 is not uploaded/);
   is $send->($parts[0]), 200, 'part 1';
   refused(confirm($upload), '55000', 'one part', detail => qr/Part 2 of 2 is not uploaded/);
@@ -176,7 +191,8 @@ subtest 'a table that records nothing' => sub {
 };
 
 subtest 'a row of a key that was never issued' => sub {
-  $db->do(@real, "SELECT s3_put_object('legacy', 'x');", "INSERT INTO s3_files (object_key, file_url, user_id) VALUES ('legacy', 'u', 'alice');");
+  $db->do(@real, "SELECT s3_put_object('legacy', 'x');",
+    "INSERT INTO s3_files (object_key, file_url, user_id) VALUES ('legacy', 'u', 'alice');");
   is $db->value(user('alice'), "SELECT size FROM s3_confirm_upload('legacy');"), 1, 'its object is measured, and nothing compared';
 };
 

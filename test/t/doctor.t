@@ -18,20 +18,23 @@ sub doctor {
   my ($settings, $arguments) = @_;
   my @rows = map { from_json($_->[0]) } $db->rows(@$settings, 'SELECT to_json(d) FROM s3_doctor(' . ($arguments // '') . ') d;');
   is_deeply [ grep { join(' ', sort keys %$_) ne 'check_name detail hint ok' } @rows ], [], '... rows of check_name, ok, detail, hint';
-  is_deeply [ map { $_->{check_name} } grep { defined $_->{ok} && !$_->{ok} && !length($_->{hint} // '') } @rows ], [], '... each failure has a hint';
+  is_deeply [ map { $_->{check_name} } grep { defined $_->{ok} && !$_->{ok} && !length($_->{hint} // '') } @rows ], [],
+    '... each failure has a hint';
   unlike json(\@rows), qr/\Q$ENV{S3_SECRET_ACCESS_KEY}\E|CANARY|X-Amz-Signature/, '... no secret';
   return { map { $_->{check_name} => $_ } @rows };
 }
 
 # The failed checks, and what they say; where ok is NULL, something was not tried.
-sub failed { my ($rows) = @_; return join '; ', map { "$_: " . join ' ', grep { defined } @{ $rows->{$_} }{qw(detail hint)} } grep { defined $rows->{$_}{ok} && !$rows->{$_}{ok} } sort keys %$rows }
+sub failed { my ($rows) = @_; return join '; ', map { "$_: " . join ' ',
+  grep { defined } @{ $rows->{$_} }{qw(detail hint)} } grep { defined $rows->{$_}{ok} && !$rows->{$_}{ok} } sort keys %$rows }
 
 subtest 'all is well' => sub {
   $db->do(s3_settings($bucket), q{SELECT s3_put_bucket_cors('[{"AllowedOrigins": ["*"], "AllowedMethods": ["GET", "PUT"], "AllowedHeaders": ["*"]}]');});
   my $rows = doctor([ s3_settings($bucket) ]);
   is failed($rows), '', 'nothing fails';
   for my $topic (qw(credential clock region bucket write read delete cors secret)) {
-    ok scalar(grep { /$topic/i || ($rows->{$_}{detail} // '') =~ /$topic/i } keys %$rows), "there is something about: $topic" or diag json($rows);
+    ok scalar(grep { /$topic/i || ($rows->{$_}{detail} // '') =~ /$topic/i } keys %$rows), "there is something about: $topic"
+      or diag json($rows);
   }
   like json($rows), qr/static/, 'it says which provider has the credentials';
   is_deeply [ s3_keys($bucket) ], [], 'the probe is gone';
@@ -48,7 +51,8 @@ subtest 'CORS' => sub {
 sub rule { return lit(json([ { AllowedOrigins => ['*'], AllowedMethods => ['PUT'], AllowedHeaders => ['*'], @_ } ])) }
 
 subtest 'CORS rules that browsers cannot use' => sub {
-  my $with = sub { my ($rule) = @_; $db->do(s3_settings($bucket), "SELECT s3_put_bucket_cors($rule);"); return doctor([ s3_settings($bucket) ]) };
+  my $with = sub { my ($rule) = @_; $db->do(s3_settings($bucket), "SELECT s3_put_bucket_cors($rule);");
+    return doctor([ s3_settings($bucket) ]) };
   is failed($with->(rule())), '', 'all headers';
   is failed($with->(rule(AllowedHeaders => ['content-type']))), '', 'the one that is needed';
   my $failed = failed($with->(rule(AllowedHeaders => [])));
@@ -58,9 +62,12 @@ subtest 'CORS rules that browsers cannot use' => sub {
   is $failed, 'cors: CORS rule 1 allows "https://app.example.com/", an origin that no browser sends Browsers send "https://app.example.com".', 'an origin that no browser sends';
   like failed($with->(rule(AllowedMethods => ['GET']))), qr/\Acors: no CORS rule allows PUT/, 'downloads only';
   $fault->plays('cors');
-  is failed(doctor([ $fault->settings ])), 'cors: CORS rule 1 has no AllowedOrigins Name the origins whose pages may use the bucket, or "*" for all.', 'no origin';
+  is failed(doctor([ $fault->settings ])),
+    'cors: CORS rule 1 has no AllowedOrigins Name the origins whose pages may use the bucket, or "*" for all.', 'no origin';
   $fault->plays('cors:https://app.example.com');
-  like failed(doctor([ $fault->settings ])), qr/\Acors: a preflight for PUT from https:\S+ with a content type is not answered as a browser wants it/, 'an answer that allows no headers';
+  like failed(doctor([ $fault->settings ])),
+    qr/\Acors: a preflight for PUT from https:\S+ with a content type is not answered as a browser wants it/,
+    'an answer that allows no headers';
   $fault->plays('status:501');
   is doctor([ $fault->settings ])->{cors}{ok}, undef, 'nothing works';
   $db->do(s3_settings($bucket), 'SELECT s3_delete_bucket_cors();');
@@ -78,7 +85,8 @@ subtest 'a policy that allows objects only, as the README has it' => sub {
 
 subtest 'the same against the S3 server, which denies the rest' => sub {
   my $private = new_bucket("$bucket-private");
-  my $deny = lit(json({ Version => '2012-10-17', Statement => [ { Effect => 'Deny', Principal => '*', Action => [ 's3:ListBucket', 's3:GetBucketCORS' ], Resource => "arn:aws:s3:::$private" } ] }));
+  my $deny = lit(json({ Version => '2012-10-17', Statement => [ { Effect => 'Deny', Principal => '*',
+    Action => [ 's3:ListBucket', 's3:GetBucketCORS' ], Resource => "arn:aws:s3:::$private" } ] }));
   $db->do(s3_settings($private), "SELECT s3_put_bucket_policy($deny);");
   my $rows = doctor([ s3_settings($private) ]);
   $db->do(s3_settings($private), 'SELECT s3_delete_bucket_policy();');
@@ -124,7 +132,8 @@ print(1)
 PYTHON
   my $rows = doctor([ s3_settings($locked) ]);
   like failed($rows), qr/\Acors: [^;]*\z/, 'all is well but CORS';
-  like $rows->{delete}{detail}, qr/; its version stays until \d{4}-\d\d-\d\dT[\d:.]+Z, as object lock wants it\z/, 'the probe stays, and why';
+  like $rows->{delete}{detail}, qr/; its version stays until \d{4}-\d\d-\d\dT[\d:.]+Z, as object lock wants it\z/,
+    'the probe stays, and why';
   is_deeply versions($locked), [ 1, 1 ], '... hidden by its marker';
   my ($version) = $db->rows(s3_settings($locked), 'SELECT key, version_id FROM s3_list_object_versions() WHERE NOT is_delete_marker;');
   my @results = $db->try(s3_settings($locked), "SELECT s3_delete_object('$version->[0]', '$version->[1]');");
@@ -163,10 +172,12 @@ subtest 'an endpoint that names a region' => sub {
 subtest 'what is wrong' => sub {
   like failed(doctor([ s3_settings($bucket, secret_access_key => 'wrong') ])), qr/SignatureDoesNotMatch|secret/i, 'a wrong secret';
   like failed(doctor([ s3_settings($bucket, access_key_id => 'AKIANOBODY') ])), qr/InvalidAccessKeyId|access key/i, 'an unknown key';
-  like failed(doctor([ s3_settings($bucket, access_key_id => '', secret_access_key => '', credential_providers => 'static') ])), qr/credentials/i, 'no credentials';
+  like failed(doctor([ s3_settings($bucket, access_key_id => '', secret_access_key => '',
+    credential_providers => 'static') ])), qr/credentials/i, 'no credentials';
   like failed(doctor([ s3_settings('neon-s3-no-such-bucket') ])), qr/bucket/i, 'no such bucket';
   like failed(doctor([ s3_settings('') ])), qr/bucket/i, 'no bucket at all';
-  like failed(doctor([ s3_settings($bucket, endpoint => $fault->endpoint('closed'), max_attempts => 1) ])), qr/connect|endpoint/i, 'nobody listens';
+  like failed(doctor([ s3_settings($bucket, endpoint => $fault->endpoint('closed'), max_attempts => 1) ])),
+    qr/connect|endpoint/i, 'nobody listens';
   like failed(doctor([ s3_settings($bucket) ], "bucket => 'neon-s3-no-such-bucket'")), qr/no-such-bucket/i, 'an argument';
 };
 

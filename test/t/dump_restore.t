@@ -48,8 +48,10 @@ subtest 'an existing table' => sub {
   like $again->{notices}, qr/NOTICE:  42P07: .*s3_files/, 'a NOTICE';
   like $by_function->try($guide)->{notices}, qr/NOTICE:  42P07: .*s3_files/, '... as the guide gives one';
   is dump_of($by_guide, '--schema-only', '--table=s3_files*'), $schema, 'the table is as it was';
-  is out_of($by_guide->try('CREATE TABLE mine (a int); SELECT s3_create_files_table(\'mine\');')), '00000 mine', 'one of any other form too';
-  is $by_guide->value("SELECT string_agg(attname, ',') FROM pg_attribute WHERE attrelid = 'mine'::regclass AND attnum > 0;"), 'a', '... as it was';
+  is out_of($by_guide->try('CREATE TABLE mine (a int); SELECT s3_create_files_table(\'mine\');')), '00000 mine',
+    'one of any other form too';
+  is $by_guide->value("SELECT string_agg(attname, ',') FROM pg_attribute WHERE attrelid = 'mine'::regclass AND attnum > 0;"),
+    'a', '... as it was';
   $by_guide->do('DROP TABLE mine;');
 };
 
@@ -112,7 +114,8 @@ subtest 'pg_dump, restored into another database' => sub {
   is_deeply [ $restored->row($rows) ], [ 5, 150, 'image/png', 5, 5 ], '... with the same rows';
   is dump_of($restored), $dump, '... and a dump of it is the same, byte for byte';
   like $restored->value("SELECT s3_public_url('k', 'my-bucket');"), qr{/k\z}, 'the extension is there';
-  is $restored->value("SET neon_s3.bucket = 'my-bucket'; SELECT id FROM s3_save_metadata('new', 'u', 'me');"), 6, '... and fills the table on';
+  is $restored->value("SET neon_s3.bucket = 'my-bucket'; SELECT id FROM s3_save_metadata('new', 'u', 'me');"), 6,
+    '... and fills the table on';
 };
 
 subtest 'DROP EXTENSION' => sub {
@@ -135,9 +138,11 @@ subtest 'names' => sub {
     my ($given, $schema, $table, $shown) = @_;
     is out_of($db->try('SELECT s3_create_files_table(' . lit($given) . ');')), '00000 ' . ($shown // $given), "creates $given";
     is $db->value('SELECT string_agg(attname, \',\' ORDER BY attnum) FROM pg_attribute a, pg_class c, pg_namespace n WHERE a.attrelid = c.oid'
-        . ' AND c.relnamespace = n.oid AND a.attnum > 0 AND c.relname = ' . lit($table) . ' AND n.nspname = ' . lit($schema) . ';'), $columns,
+        . ' AND c.relnamespace = n.oid AND a.attnum > 0 AND c.relname = ' . lit($table) . ' AND n.nspname = ' . lit($schema)
+        . ';'), $columns,
       '... under exactly that name';
-    is $db->value('SET neon_s3.files_table = ' . lit($given) . "; SELECT user_id FROM s3_save_metadata('k', 'u', 'me');"), 'me', '... and fills it';
+    is $db->value('SET neon_s3.files_table = ' . lit($given) . "; SELECT user_id FROM s3_save_metadata('k', 'u', 'me');"),
+      'me', '... and fills it';
   };
   $check->('files.s3_files', 'files', 's3_files');
   $check->('FILES.Photos', 'files', 'photos', 'files.photos');
@@ -146,9 +151,11 @@ subtest 'names' => sub {
   $check->('"select"', 'public', 'select');
   my $long = 'x' x 63;
   $check->($long, 'public', $long);
-  is out_of($db->try("SET search_path = files, public; SELECT s3_create_files_table('in_path');")), '00000 in_path', 'the first schema of the search_path';
+  is out_of($db->try("SET search_path = files, public; SELECT s3_create_files_table('in_path');")), '00000 in_path',
+    'the first schema of the search_path';
   is $db->value("SELECT 'files.in_path'::regclass;"), 'files.in_path', '... is where it is';
-  is out_of($db->try("SET search_path = ''; SELECT public.s3_create_files_table('files.no_path');")), '00000 files.no_path', 'an empty search_path';
+  is out_of($db->try("SET search_path = ''; SELECT public.s3_create_files_table('files.no_path');")), '00000 files.no_path',
+    'an empty search_path';
 };
 
 done_testing;

@@ -9,7 +9,8 @@ use NeonS3Test;
 use Test::More;
 
 my $server = NeonS3Test->server;
-my @settings = ("SET neon_s3.access_key_id = 'AKIAIOSFODNN7EXAMPLE';", "SET neon_s3.secret_access_key = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY';",
+my @settings = ("SET neon_s3.access_key_id = 'AKIAIOSFODNN7EXAMPLE';",
+  "SET neon_s3.secret_access_key = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY';",
   "SET neon_s3.bucket = 'my-bucket';", "SET neon_s3.endpoint = 'https://s3.example.com';");
 
 sub database {
@@ -103,7 +104,8 @@ subtest 'lengths are those of UTF-8' => sub {
   my @tries = $db->try(@settings, "SELECT octet_length(s3_presign_get(repeat('é', 512)));", "SELECT s3_presign_get(repeat('é', 513));");
   is $tries[-2]{state}, '00000', '512 é are 1024 bytes';
   refused($tries[-1], '22023', '513 are too many', message => qr/1026 bytes/);
-  is $db->value(@settings, "SELECT length(object_key) FROM s3_presign_upload(repeat('é', 1000), 'a/b');"), 37 + 493, 's3_presign_upload cuts at 1024 bytes';
+  is $db->value(@settings, "SELECT length(object_key) FROM s3_presign_upload(repeat('é', 1000), 'a/b');"), 37 + 493,
+    's3_presign_upload cuts at 1024 bytes';
 };
 
 # ---------------------------------------------------------------- what is no UTF-8, or cannot become it
@@ -112,7 +114,8 @@ subtest 'SQL_ASCII: bytes that are no UTF-8' => sub {
   my $db = $server->with(PGDATABASE => "neon_s3_t_$$ SQL_ASCII");
   my @bytes = ("E'\\xff'", "E'a\\xc3'", "E'\\xe9'", "E'\\xc0\\xaf'", "E'\\xed\\xa0\\x80'", "E'\\xf4\\x90\\x80\\x80'", "E'\\x80'");
   my @statements = map { my $bytes = $_; map { 'SELECT ' . at($_, $bytes) . ';' } @places, "(s3_presign_upload(%s, 'a/b')).object_key",
-    "(s3_presign_upload('f', 'a/' || %s)).object_key", "(s3_presign_upload('f', 'a/b', key_prefix => %s)).object_key", "s3_presign_get('k', bucket => %s)",
+    "(s3_presign_upload('f', 'a/' || %s)).object_key", "(s3_presign_upload('f', 'a/b', key_prefix => %s)).object_key",
+    "s3_presign_get('k', bucket => %s)",
     "s3_presign(%s, 'k')" } @bytes;
   my @results = $db->try(@settings, @statements);
   splice @results, 0, @settings;
@@ -135,7 +138,8 @@ subtest 'an encoding that has no conversion' => sub {
   my $db = $server->new_database("neon_s3_t_$$ MULE", encoding => 'MULE_INTERNAL')->with(PGCLIENTENCODING => 'MULE_INTERNAL');
   $db->do('CREATE EXTENSION neon_s3;');
   is $db->value(@settings, "SELECT s3_public_url('plain ASCII');"), 'https://s3.example.com/my-bucket/plain%20ASCII', 'ASCII needs none';
-  refused(scalar $db->try(@settings, "SELECT s3_public_url(E'\\x81\\xe4');"), '22021', 'anything else is refused', message => qr/MULE_INTERNAL/);
+  refused(scalar $db->try(@settings, "SELECT s3_public_url(E'\\x81\\xe4');"), '22021', 'anything else is refused',
+    message => qr/MULE_INTERNAL/);
 };
 
 done_testing;

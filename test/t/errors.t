@@ -44,7 +44,8 @@ sub check_refusals {
 }
 
 my @of_a_key = ('s3_presign_get(%s)', 's3_presign_put(%s)', 's3_presign_head(%s)', 's3_presign_delete(%s)',
-  "s3_presign('PUT', %s)", "s3_presign_explain('GET', %s)", "s3_presign_upload_part(%s, 'id', 1)", 's3_presign_post(%s)', 's3_public_url(%s)');
+  "s3_presign('PUT', %s)", "s3_presign_explain('GET', %s)", "s3_presign_upload_part(%s, 'id', 1)", 's3_presign_post(%s)',
+  's3_public_url(%s)');
 
 sub each_signer { my ($argument) = @_; return map { 'SELECT ' . sprintf($_, $argument) . ';' } @of_a_key }
 
@@ -72,7 +73,8 @@ subtest 'expiry' => sub {
     [ "SELECT s3_presign_get('k', '8 days');", '22023', message => qr/8 days|691200|192:00/ ],
     [ "SELECT s3_presign_get('k', '1.5 s');", '22023', message => qr/1\.5/ ],
     [ "SELECT s3_presign_get('k', make_interval(months => 2147483647, days => 2147483647, secs => 9000000000000));", '22023', hint => 1 ],
-    [ "SELECT s3_presign_get('k', make_interval(months => -2147483648, days => -2147483648, secs => -9000000000000));", '22023', hint => 1 ],
+    [ "SELECT s3_presign_get('k', make_interval(months => -2147483648, days => -2147483648, secs => -9000000000000));",
+    '22023', hint => 1 ],
     map({ [ "SELECT s3_presign_get('k', '$_');", $pg_version >= 170000 ? '22023' : '22007' ] } 'infinity', '-infinity'),
     [ 'SET neon_s3.expires_in = 0;', '22023' ], [ "SET neon_s3.expires_in = '8 days';", '22023' ],
     [ 'SET neon_s3.max_expires_in = 0;', '22023' ], [ 'SET neon_s3.max_expires_in = 604801;', '22023' ],
@@ -161,7 +163,8 @@ subtest 'query parameters' => sub {
   check_refusals(
     map({ my $name = $_; map { [ $_, '22023', message => qr/"\Q$name\E"/, hint => 1 ] } ($with->({ $name => 'x' }))[ 0, 4 ] } @reserved),
     map({ [ $_, '22023' ] } map { $with->($_) } { 'X-Amz-Expires' => '5' }, { '' => 'x' }),
-    map({ my $value = $_; map { [ $_, '22023', message => qr/response-content-type/i ] } ($with->({ 'response-content-type' => $value }))[ 0, 4 ],
+    map({ my $value = $_; map { [ $_, '22023',
+    message => qr/response-content-type/i ] } ($with->({ 'response-content-type' => $value }))[ 0, 4 ],
         ($with->({ 'Response-Content-Type' => $value }))[0] } "a\r\nb", "a\n", "a\x01", "\x7f", "a\tb", "a\x{85}"),
     [ "SELECT s3_presign_get('k', version_id => 'a', query => '{\"versionId\": \"b\"}');", '22023', message => qr/versionId/ ],
     [ "SELECT s3_presign_get('k', download_as => 'a', query => '{\"response-content-disposition\": \"b\"}');", '22023',
@@ -198,8 +201,10 @@ subtest 'credentials' => sub {
 
 subtest 'endpoints and other settings' => sub {
   my @bad = ('x', 'host:9000', 'ftp://host', 'file:///etc/passwd', '//host', 'http:', 'http://', 'https:///', 'http:///path', 'http://:80',
-    'http://host:0', 'http://host:65536', 'http://host:abc', 'http://host:-1', 'http://host:80:80', 'http://ho st', 'http://host/?q', 'http://host?q=1',
-    'http://host#f', 'http://host/#', "http://host\r\nX: y", "http://ho\nst", 'http://host/../x', 'http://host/a/./b', 'http://host/%2e%2e/x',
+    'http://host:0', 'http://host:65536', 'http://host:abc', 'http://host:-1', 'http://host:80:80', 'http://ho st',
+    'http://host/?q', 'http://host?q=1',
+    'http://host#f', 'http://host/#', "http://host\r\nX: y", "http://ho\nst", 'http://host/../x', 'http://host/a/./b',
+    'http://host/%2e%2e/x',
     'http://[::1', 'http://::1', 'http://[fe80::1%25eth0]/', 'http://a..b', 'http://.host', 'http://höst', 'http://a b/', 'http://host\\x',
     'http://a,b', 'http://a/b ?', ' http://host', 'http://a"b', "javascript:alert('x')");
   check_refusals(
@@ -214,7 +219,8 @@ subtest 'endpoints and other settings' => sub {
 };
 
 subtest 'named servers' => sub {
-  check_refusals(map { [ "SELECT $_, server => 'files');", '42704', message => qr/server/, hint => 1 ] } map({ s/\)\z//r } map { sprintf $_, "'k'" } @of_a_key),
+  check_refusals(map { [ "SELECT $_, server => 'files');", '42704', message => qr/server/,
+    hint => 1 ] } map({ s/\)\z//r } map { sprintf $_, "'k'" } @of_a_key),
     "s3_presign_upload('f', 'a/b'");
 };
 
@@ -272,7 +278,8 @@ SQL
     my ($call, @arguments) = @$_;
     push @calls, "$call(" . join(', ', map { "NULL::$_->[1]" } @arguments) . ');';
     for my $null (0 .. $#arguments) {
-      push @calls, "$call(" . join(', ', map { $_ == $null ? "NULL::$arguments[$_][1]" : $usual{ $arguments[$_][0] } // "NULL::$arguments[$_][1]" }
+      push @calls, "$call(" . join(', ', map { $_ == $null ? "NULL::$arguments[$_][1]"
+        : $usual{ $arguments[$_][0] } // "NULL::$arguments[$_][1]" }
           0 .. $#arguments) . ');';
     }
   }
@@ -283,7 +290,8 @@ SQL
   my $usual = shift @results;
   my (@bad, @unusual);
   while (my ($result, $after) = splice @results, 0, 2) {
-    push @bad, "$result->{sql} $result->{state} " . ($result->{message} // '') if $result->{state} !~ /\A(?:00000|22023|23502|23505|08001|55000)\z/;
+    push @bad, "$result->{sql} $result->{state} " . ($result->{message} // '')
+      if $result->{state} !~ /\A(?:00000|22023|23502|23505|08001|55000)\z/;
     push @unusual, $result->{sql} if $after->{out} ne $usual->{out};
   }
   is_deeply \@bad, [], @calls . ' calls with NULL here and there: a result, or 22023, or what the table does not take, or is not governed for';
@@ -299,7 +307,8 @@ subtest 'encodings' => sub {
   my $ascii = $server->new_database("neon_s3_t_$$ ascii", encoding => 'SQL_ASCII');
   $ascii->do('CREATE EXTENSION neon_s3;');
   my @results = $ascii->try("@settings SELECT 1;", map { "SELECT $_;" } "s3_presign_get(E'\\xff')", "s3_presign_upload(E'\\xff', 'a/b')",
-    "s3_presign_put('k', E'a/\\xe9')", "s3_presign_get('k', download_as => E'\\xe9')", "s3_public_url(E'\\xc3')", "s3_presign_get(E'\\xc3\\xa9')");
+    "s3_presign_put('k', E'a/\\xe9')", "s3_presign_get('k', download_as => E'\\xe9')", "s3_public_url(E'\\xc3')",
+    "s3_presign_get(E'\\xc3\\xa9')");
   refused($results[$_], '22021', "22021: $results[$_]{sql}") for 1 .. 5;
   like $results[6]{out}, qr{/%C3%A9\?}, 'what is UTF-8 goes';
 };

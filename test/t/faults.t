@@ -50,7 +50,8 @@ sub check {
     my $took = time - $started;
     $said .= $result->{notices};
     my ($state) = grep { $result->{state} eq $_ } split / /, $states;
-    refused($result, $state // $states, "$result->{state}" . ($result->{message} ? ": $result->{message}" : ''), map { $_ => $expect{$_} } grep { exists $expect{$_} } qw(detail message hint));
+    refused($result, $state // $states, "$result->{state}" . ($result->{message} ? ": $result->{message}" : ''),
+      map { $_ => $expect{$_} } grep { exists $expect{$_} } qw(detail message hint));
     is $result->{out}, $expect{out}, 'the result' if exists $expect{out};
     cmp_ok $took, '<', $expect{within} // 6, 'in time';
     my @tries = $fault->requests;
@@ -86,7 +87,8 @@ check([], $get, '08001 08006', port => 'black_hole', within => 5);
 check([], $get, '08001 08006', port => 'black_hole', set => { request_timeout => '300ms' }, within => 3);
 check([], $get, '08006', port => 'mute', within => 5);
 check([], $put_large, '08006', port => 'mute', within => 5);
-check([], $get, '08001', set => { endpoint => 'http://no-such-host.invalid', allow_http => 'on', max_attempts => 1, request_timeout => '20s' }, within => 25, message => qr/no-such-host\.invalid/);
+check([], $get, '08001', set => { endpoint => 'http://no-such-host.invalid', allow_http => 'on', max_attempts => 1,
+  request_timeout => '20s' }, within => 25, message => qr/no-such-host\.invalid/);
 
 # ---------------------------------------------------------------- no answer, or half of one
 
@@ -131,7 +133,8 @@ check(['status:503'], $head, '58000', tries => 3, %patient, detail => qr/503/);
 check(['status:501'], $get, '0A000', tries => [ 1, 3 ], %patient, detail => qr/501/);
 check([ 'status:500', 'ok' ], $_, '00000', tries => 6, %patient) for $heads, $gets, $puts;
 # What concerns one key is told in its row; what concerns all is raised.
-check(['status:403:AccessDenied'], $_ =~ s/\*/count(code), min(code), max(code)/r, '00000', tries => 3, out => "3\x1fAccessDenied\x1fAccessDenied", %patient) for $gets, $puts;
+check(['status:403:AccessDenied'], $_ =~ s/\*/count(code), min(code), max(code)/r, '00000', tries => 3,
+  out => "3\x1fAccessDenied\x1fAccessDenied", %patient) for $gets, $puts;
 check([], $_, '08001', port => 'closed', set => { max_attempts => 1 }) for $gets, $puts;
 check([ 'error200:InternalError', 'ok' ], $copy, '00000', tries => 2, %patient);
 check(['error200:InternalError'], $copy, '58000', tries => 3, %patient, detail => qr/InternalError/);
@@ -161,7 +164,8 @@ check(['early:403:AccessDenied:reset'], $put_large, '38000 08006', tries => [ 1,
 my $buckets = 0;    # the region of a bucket is remembered
 sub another { return (set => { bucket => 'bucket-' . ++$buckets, request_timeout => '10s' }) }
 
-for my $fault_name ('region:eu-west-1', 'region:eu-west-1:301:body', 'region:eu-west-1:307', 'region:eu-west-1:307:body', 'region:eu-west-1:400:body') {
+for my $fault_name ('region:eu-west-1', 'region:eu-west-1:301:body', 'region:eu-west-1:307', 'region:eu-west-1:307:body',
+  'region:eu-west-1:400:body') {
   my @regions = (then => sub { is_deeply [ map { $_->{region} } @_ ], [qw(us-east-1 eu-west-1)], 'signed anew for the other region' });
   check([$fault_name], $get, '00000', tries => 2, out => $hello, @regions, another());
   check([$fault_name], $put, '00000', tries => 2, @regions, another());
@@ -182,8 +186,10 @@ check(['giant_chunked:200:403'], $get, '38000 54000', %patient);
 check(['huge_length'], $get, '54000', %patient);
 check(['ok'], "SELECT s3_get_object('size-2000000');", '54000', set => { max_response_size => '1MB' }, tries => 1);
 check(['ok'], "SELECT length(s3_get_object('size-1000000'));", '00000', set => { max_response_size => '1MB' }, tries => 1, out => 1000000);
-check(['ok'], "SELECT length(s3_get_object('size-2000000', range_start => 5, range_length => 10));", '00000', set => { max_response_size => '1MB' }, tries => 1, out => 10);
-check(['ok'], "SELECT s3_get_large_object('size-2000000') AS lo \\gset\nSELECT length(lo_get(:lo));", '00000', set => { max_response_size => '1MB' }, out => 2000000);
+check(['ok'], "SELECT length(s3_get_object('size-2000000', range_start => 5, range_length => 10));", '00000',
+  set => { max_response_size => '1MB' }, tries => 1, out => 10);
+check(['ok'], "SELECT s3_get_large_object('size-2000000') AS lo \\gset\nSELECT length(lo_get(:lo));", '00000',
+  set => { max_response_size => '1MB' }, out => 2000000);
 check(['deep'], $list, '08P01 54000', %patient);
 check(["wrong_xml:$_"], $list, '08P01', tries => [ 1, 3 ], %patient) for qw(garbage html empty unclosed another utf8 surrogate nul size);
 check(['wrong_xml:time'], $list, '00000', tries => 1);
@@ -222,7 +228,8 @@ subtest 'what was sent' => sub {
   is $sent->{received}, 32000000, 'the whole body';
   is $sent->{headers}{'content-length'}, 32000000, '... of a known length';
   is $sent->{service}, 's3', 'signed for S3';
-  like $sent->{headers}{authorization}, qr/^AWS4-HMAC-SHA256 Credential=AKIAFAULT\/.*SignedHeaders=[^,]*host[^,]*x-amz-date/, '... with a header';
+  like $sent->{headers}{authorization}, qr/^AWS4-HMAC-SHA256 Credential=AKIAFAULT\/.*SignedHeaders=[^,]*host[^,]*x-amz-date/,
+    '... with a header';
   is $sent->{headers}{'x-amz-security-token'}, 'tokenCANARYtoken', '... with the token';
   unlike $sent->{target}, qr/CANARY|Signature/, '... not in the URL';
 };

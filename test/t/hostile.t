@@ -21,7 +21,8 @@ sub calls {
     map({ "SELECT $s.s3_presign_$_($fixed);" } qw(get put head delete)),
     "SELECT $s.s3_presign('get', $fixed, query => '{\"versionId\": \"1\"}', headers => '{\"range\": \"bytes=0-1\"}');",
     "SELECT $s.s3_presign_get($fixed, download_as => 'é.txt', version_id => '1', expires_in => '1 min');",
-    "SELECT $s.s3_presign_put($fixed, content_type => 'a/b', content_length => 1, checksum_sha256 => '\\x" . '00' x 32 . "', overwrite => false);",
+    "SELECT $s.s3_presign_put($fixed, content_type => 'a/b', content_length => 1, checksum_sha256 => '\\x" . '00' x 32
+    . "', overwrite => false);",
     "SELECT $s.s3_public_url('test.txt');",
   );
 }
@@ -43,8 +44,10 @@ sub governed {
     "SELECT u.method FROM $s.s3_begin_upload('f.txt', 'a/b', 'me', content_length => 5) u;",
     "SELECT $s.s3_file_url(object_key, download_as => 'x') FROM plain.s3_files;", "TABLE $s.s3_uploads;",
     "SELECT $s.s3_abort_upload(object_key) FROM plain.s3_files;", "UPDATE plain.s3_files SET object_key = 'x';", "TABLE $s.s3_outbox;",
-    "INSERT INTO plain.s3_files (object_key, file_url, user_id) VALUES ('y', 'u', 'me');", "DELETE FROM plain.s3_files WHERE object_key OPERATOR(pg_catalog.=) 'y'::pg_catalog.text;",
-    "SELECT $s.s3_arm_lifecycle();", "SELECT $s.s3_retry_outbox('x');", "TABLE $s.s3_tracked_files;", "SELECT $s.s3_untrack_files('plain.s3_files');");
+    "INSERT INTO plain.s3_files (object_key, file_url, user_id) VALUES ('y', 'u', 'me');",
+    "DELETE FROM plain.s3_files WHERE object_key OPERATOR(pg_catalog.=) 'y'::pg_catalog.text;",
+    "SELECT $s.s3_arm_lifecycle();", "SELECT $s.s3_retry_outbox('x');", "TABLE $s.s3_tracked_files;",
+    "SELECT $s.s3_untrack_files('plain.s3_files');");
 }
 
 # ---------------------------------------------------------------- schema names
@@ -142,9 +145,11 @@ subtest 'hostile objects' => sub {
 
   # The traps work: a careless statement steps into them.
   my @careless = ("SELECT format('%s', 'x'::pg_catalog.text);", 'SELECT now();', "SELECT 'a'::pg_catalog.text = 'b'::pg_catalog.text;",
-    "SELECT 'a'::pg_catalog.name = 'b'::pg_catalog.name;", 'SELECT 1::pg_catalog.oid = 2::pg_catalog.oid;', 'SELECT 1 > 2;', "SELECT '1'::text;",
+    "SELECT 'a'::pg_catalog.name = 'b'::pg_catalog.name;", 'SELECT 1::pg_catalog.oid = 2::pg_catalog.oid;', 'SELECT 1 > 2;',
+    "SELECT '1'::text;",
     "SELECT '1'::regclass;", "SELECT cardinality(ARRAY['a'::pg_catalog.text]);", "SELECT 'a'::pg_catalog.text || 'b'::pg_catalog.text;",
-    'SELECT current_schema();', 'SELECT clock_timestamp();', "SELECT current_setting('x'::pg_catalog.text);", "SELECT to_regclass('x'::pg_catalog.text);",
+    'SELECT current_schema();', 'SELECT clock_timestamp();', "SELECT current_setting('x'::pg_catalog.text);",
+    "SELECT to_regclass('x'::pg_catalog.text);",
     "SELECT string_agg('x'::pg_catalog.text, 'y'::pg_catalog.text);", 'SELECT * FROM pg_attribute;', 'SELECT gen_random_uuid();',
     "SELECT array_prepend('a'::pg_catalog.text, ARRAY['b'::pg_catalog.text]);", "SELECT parse_ident('x'::pg_catalog.text);");
   my ($first, @traps) = $db->try('SET search_path = evil, pg_catalog;', @careless);
@@ -160,7 +165,8 @@ subtest 'hostile objects' => sub {
       is_deeply [ map { "$_->{state} $_->{sql} $_->{notices}" } grep { $_->{state} ne '00000' } @results ], [], "$name: all goes well";
       is_deeply [ map { $_->{out} } @results[ @before .. $#before + @expected ] ], \@expected, '... with the same results';
       is $count->(), $trapped, '... and nothing hostile is called';
-      is $db->value("SELECT count(*) FROM plain.s3_files WHERE user_id = 'me' AND content_type = 'a/b' AND size = 5;"), 1, '... the row is right';
+      is $db->value("SELECT count(*) FROM plain.s3_files WHERE user_id = 'me' AND content_type = 'a/b' AND size = 5;"), 1,
+        '... the row is right';
       is $db->value(<<'SQL'), 'int4,text,text,text,timestamptz,text,int8', '... and the table has the real types';
 SELECT string_agg(t.typname, ',' ORDER BY a.attnum) FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
  WHERE a.attrelid = 'plain.s3_files'::regclass AND a.attnum > 0 AND t.typnamespace = 'pg_catalog'::regnamespace;
@@ -206,7 +212,8 @@ SQL
   refused(scalar $db->try('CREATE SCHEMA other; ALTER EXTENSION neon_s3 SET SCHEMA other;'), '0A000', 'it cannot be moved');
   my $role = $server->new_role("neon_s3_t_$$ owner");
   $second->do('DROP EXTENSION neon_s3;', 'GRANT CREATE ON DATABASE ' . ident("neon_s3_t_$$ two") . ' TO ' . ident($role) . ';');
-  refused(scalar $second->try('SET SESSION AUTHORIZATION ' . ident($role) . '; CREATE EXTENSION neon_s3;'), '42501', 'only a superuser can create it');
+  refused(scalar $second->try('SET SESSION AUTHORIZATION ' . ident($role) . '; CREATE EXTENSION neon_s3;'), '42501',
+    'only a superuser can create it');
 };
 
 done_testing;

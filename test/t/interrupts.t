@@ -41,7 +41,8 @@ subtest 'what it waits for shows' => sub {
   is $db->value("SELECT wait_event_type || ' ' || wait_event FROM pg_stat_activity WHERE pid = $session->{pid};"),
     $version >= 17 ? 'Extension NeonS3' : 'Extension Extension', 'pg_stat_activity';
   cancel($session);
-  isnt $db->value("SELECT coalesce(wait_event_type, '') FROM pg_stat_activity WHERE pid = $session->{pid};"), 'Extension', 'and no longer after it';
+  isnt $db->value("SELECT coalesce(wait_event_type, '') FROM pg_stat_activity WHERE pid = $session->{pid};"), 'Extension',
+    'and no longer after it';
 };
 
 subtest 'a barrier' => sub {
@@ -84,7 +85,8 @@ subtest 'a transaction that takes too long' => sub {
 subtest 'its error is the one that PostgreSQL raises' => sub {
   my $session = $db->session(@settings);
   $fault->plays('hang');
-  refused($session->run("SET statement_timeout = '200ms'; SELECT s3_get_object('k');"), '57014', 'statement_timeout', message => qr/^canceling statement due to statement timeout$/);
+  refused($session->run("SET statement_timeout = '200ms'; SELECT s3_get_object('k');"), '57014', 'statement_timeout',
+    message => qr/^canceling statement due to statement timeout$/);
   $session->run('RESET statement_timeout;');
   $fault->plays();
   is $session->run("SELECT encode(s3_get_object('k'), 'escape');")->{out}, 'hello', 'and the session goes on';

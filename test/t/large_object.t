@@ -60,7 +60,8 @@ for my $size (0, 1, 2048, 5 * $MiB, 5 * $MiB + 1, 60 * $MiB + 12345) {
     my $lo = sql("make_lo($size)");
     my $hash = sql("hash_lo($lo)");
     like $hash, qr/^$size /, 'a large object';
-    my ($etag, $version) = $db->row(s3_settings($bucket), "SELECT etag, version_id IS NULL FROM s3_put_large_object('lo/$size', $lo, 'video/mp4', '{\"owner\": \"Größe\"}');");
+    my ($etag, $version) = $db->row(s3_settings($bucket),
+      "SELECT etag, version_id IS NULL FROM s3_put_large_object('lo/$size', $lo, 'video/mp4', '{\"owner\": \"Größe\"}');");
     like $etag, qr/\A[0-9a-f]{32}(-\d+)?\z/, 'is put';
     is $version, 't', '... no version';
     is seen("lo/$size"), $hash, '... boto3 reads the same';
@@ -78,7 +79,8 @@ subtest 'into one that is there' => sub {
   sql("s3_put_object('small', 'hello')");
   is sql("s3_get_large_object('small', $lo)"), $lo, 'its oid is the result';
   is sql("encode(lo_get($lo), 'escape')"), 'hello', 'nothing is left of what it had';
-  my @results = $db->try(s3_settings($bucket), 'BEGIN;', "SELECT s3_get_large_object('lo/2048', $lo);", 'ROLLBACK;', "SELECT encode(lo_get($lo), 'escape');",
+  my @results = $db->try(s3_settings($bucket), 'BEGIN;', "SELECT s3_get_large_object('lo/2048', $lo);", 'ROLLBACK;',
+    "SELECT encode(lo_get($lo), 'escape');",
     "SELECT s3_get_large_object('none', $lo);", "SELECT encode(lo_get($lo), 'escape');");
   is $results[-3]{out}, 'hello', 'a rollback takes it back';
   refused($results[-2], 'P0002', 'no such object');
@@ -97,7 +99,8 @@ subtest 'refusals' => sub {
   my $lo = sql('make_lo(10)');
   $db->do('GRANT EXECUTE ON FUNCTION s3_put_large_object, s3_get_large_object TO ' . ident($role) . ';');
   my $as = 'SET SESSION AUTHORIZATION ' . ident($role) . ';';
-  my @results = $db->try(s3_settings($bucket), "SELECT s3_put_large_object('x', 4000000000);", "SELECT s3_get_large_object('small', 4000000000);",
+  my @results = $db->try(s3_settings($bucket), "SELECT s3_put_large_object('x', 4000000000);",
+    "SELECT s3_get_large_object('small', 4000000000);",
     "SELECT s3_put_large_object('theirs', $lo, overwrite => false);", "SELECT s3_put_large_object(NULL, $lo) IS NULL;",
     "SELECT s3_get_large_object(NULL) IS NULL;", $as, "SELECT s3_put_large_object('x', $lo);", "SELECT s3_get_large_object('small', $lo);");
   refused($_, '42704', $_->{sql}) for @results[ -8, -7 ];

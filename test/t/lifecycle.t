@@ -49,7 +49,8 @@ subtest 'an upload' => sub {
   my $key = lit($upload->{object_key});
   like $upload->{object_key}, qr{\Afiles/[0-9a-f-]{36}-cat photo\.png\z}, "the table's prefix and a key of its own";
   is_deeply $upload->{headers}, { 'content-type' => 'image/png', 'content-length' => '5', 'if-none-match' => '*' }, 'headers';
-  is put({ %$upload, headers => { %{ $upload->{headers} }, 'content-type' => 'text/html' } }, 'hello'), 403, 'another type: refused by the bucket';
+  is put({ %$upload, headers => { %{ $upload->{headers} }, 'content-type' => 'text/html' } }, 'hello'), 403,
+    'another type: refused by the bucket';
   is put({ %$upload, headers => { %{ $upload->{headers} }, 'content-length' => '6' } }, 'hello!'), 403, 'another length, too';
   is put($upload, 'hello'), 200, 'what was promised is taken';
   is put($upload, 'hullo'), 412, '... once';
@@ -59,7 +60,8 @@ subtest 'an upload' => sub {
   is $db->value(user('bob'), 'SELECT count(*) FROM s3_uploads;'), 0, 'bob, with the same role, sees no upload';
   is $db->value(@settings, $as_owner, 'SELECT count(*) FROM s3_uploads;'), 1, 'a trusted role sees all of them';
   for my $what ($key, lit('files/absent')) {
-    refused(last_of($db->try(user('bob'), "SELECT $_;")), '42501', "42501 for bob: $_", message => qr/\Afile ".*" does not exist, or is not yours\z/)
+    refused(last_of($db->try(user('bob'), "SELECT $_;")), '42501', "42501 for bob: $_",
+      message => qr/\Afile ".*" does not exist, or is not yours\z/)
       for "s3_file_url($what)", "s3_abort_upload($what)";
   }
   is $db->value(user('alice'), "SELECT s3_abort_upload($key);"), 't', 'alice aborts it';
@@ -75,24 +77,30 @@ subtest 'a multipart upload' => sub {
   my $begin = sub { "SELECT object_key, upload_id, part_size, part_count FROM s3_begin_multipart_upload('film.mp4', 'video/mp4', 'alice', $_[0]);" };
   my ($key, $upload_id, $part_size, $count) = $db->row(user('alice'), $begin->("$size, 5 * $mib"));
   is_deeply [ $part_size, $count ], [ 5 * $mib, 3 ], 'the plan';
-  is_deeply [ $db->row(user('alice'), 'SELECT object_key, upload_id, content_length FROM s3_uploads;') ], [ $key, $upload_id, $size ], 's3_uploads has it';
+  is_deeply [ $db->row(user('alice'), 'SELECT object_key, upload_id, content_length FROM s3_uploads;') ],
+    [ $key, $upload_id, $size ], 's3_uploads has it';
   my $k = lit($key);
   my $urls = sub { $db->rows(user('alice'), "SELECT * FROM s3_upload_part_urls($k$_[0]);") };
   my @parts = $urls->('');
-  is_deeply [ map { "$_->[0] $_->[1]" } @parts ], [ '1 ' . 5 * $mib, '2 ' . 5 * $mib, '3 ' . ($mib + 5) ], 'URLs for all parts, with their sizes';
-  my $send = sub { curl('PUT', $_[0][2], body => 'x' x ($_[1] // $_[0][1]), headers => { 'content-length' => $_[1] // $_[0][1] })->{status} };
+  is_deeply [ map { "$_->[0] $_->[1]" } @parts ], [ '1 ' . 5 * $mib, '2 ' . 5 * $mib, '3 ' . ($mib + 5) ],
+    'URLs for all parts, with their sizes';
+  my $send = sub { curl('PUT', $_[0][2], body => 'x' x ($_[1] // $_[0][1]),
+    headers => { 'content-length' => $_[1] // $_[0][1] })->{status} };
   is $send->($parts[2], 10), 403, 'a part of another size is refused by the bucket';
   is $send->($parts[0]), 200, 'part 1';
   is $send->($parts[2]), 200, 'part 3';
-  is_deeply [ map { "$_->[0] $_->[1]" } $db->rows(user('alice'), "SELECT * FROM s3_uploaded_parts($k);") ], [ '1 ' . 5 * $mib, '3 ' . ($mib + 5) ], 's3_uploaded_parts';
+  is_deeply [ map { "$_->[0] $_->[1]" } $db->rows(user('alice'), "SELECT * FROM s3_uploaded_parts($k);") ],
+    [ '1 ' . 5 * $mib, '3 ' . ($mib + 5) ], 's3_uploaded_parts';
   is_deeply [ map { $_->[0] } $urls->('') ], [2], 'in another session: what is missing';
   my $before = $db->value("SELECT expires_at FROM s3_uploads;");
   is_deeply [ map { $_->[0] } $urls->(", '{3,1}', '1 h'") ], [ 3, 1 ], 'some again';
   is $db->value("SELECT expires_at - now() > '50 min' AND expires_at > '$before' FROM s3_uploads;"), 't', '... extends the upload';
-  refused(last_of($db->try(user('alice'), "SELECT s3_upload_part_urls($k, '{4}');")), '22023', 'beyond the last part', message => qr/part_number 4 /);
+  refused(last_of($db->try(user('alice'), "SELECT s3_upload_part_urls($k, '{4}');")), '22023', 'beyond the last part',
+    message => qr/part_number 4 /);
   refused(last_of($db->try(user('alice'), "SELECT s3_upload_part_urls($k, '{0}');")), '22023', 'part 0');
   for my $call ("s3_upload_part_urls($k)", "s3_uploaded_parts($k)", "s3_upload_part_urls('absent')", "s3_uploaded_parts('absent')") {
-    refused(last_of($db->try(user('bob'), "SELECT $call;")), '42501', "42501 for bob: $call", message => qr/does not exist, or is not yours/);
+    refused(last_of($db->try(user('bob'), "SELECT $call;")), '42501', "42501 for bob: $call",
+      message => qr/does not exist, or is not yours/);
   }
   $db->do('REVOKE UPDATE ON s3_files FROM ' . ident($web) . ';');
   refused(last_of($db->try(user('alice'), "SELECT s3_upload_part_urls($k);")), '42501', 'without UPDATE: no URLs');
@@ -105,7 +113,8 @@ subtest 'a multipart upload' => sub {
   refused(last_of($db->try(user('alice'), "SELECT s3_upload_part_urls($single);")), '55000', 'no multipart upload', hint => qr/\w/);
   is $db->value(user('alice'), "SELECT s3_abort_upload($k);"), 't', 'alice aborts it';
   refused(last_of($db->try(user('alice'), "SELECT s3_upload_part_urls($k);")), '42501', '... and gets no more URLs');
-  $db->do(@settings, 'SELECT s3_abort_multipart_upload(' . lit($key) . ', ' . lit($upload_id) . ');', 'DELETE FROM s3_files; DELETE FROM s3_delete_queue; DELETE FROM s3_issued_keys;');
+  $db->do(@settings, 'SELECT s3_abort_multipart_upload(' . lit($key) . ', ' . lit($upload_id) . ');',
+    'DELETE FROM s3_files; DELETE FROM s3_delete_queue; DELETE FROM s3_issued_keys;');
 };
 
 subtest 's3_file_url in a parallel query' => sub {
@@ -122,18 +131,21 @@ subtest 'a files table over shards' => sub {
   my ($host, $port, $super) = $server->row("SELECT split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_user;");
   my $columns = 'id bigint, object_key text UNIQUE, file_url text, user_id text, upload_timestamp timestamptz';
   $db->do('CREATE EXTENSION postgres_fdw;', "CREATE SERVER shards FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host @{[ lit($host) ]}, port '$port', dbname @{[ lit($db->{env}{PGDATABASE}) ]});",
-    "CREATE USER MAPPING FOR PUBLIC SERVER shards OPTIONS (user @{[ lit($super) ]}, password_required 'false');", "CREATE TABLE shard0 ($columns); CREATE TABLE shard1 ($columns);",
+    "CREATE USER MAPPING FOR PUBLIC SERVER shards OPTIONS (user @{[ lit($super) ]}, password_required 'false');",
+    "CREATE TABLE shard0 ($columns); CREATE TABLE shard1 ($columns);",
     'CREATE TABLE sharded (id bigserial, object_key text, file_url text, user_id text, upload_timestamp timestamptz DEFAULT now()) PARTITION BY HASH (object_key); CREATE INDEX ON sharded (object_key);',
     "CREATE FOREIGN TABLE sharded0 PARTITION OF sharded FOR VALUES WITH (MODULUS 2, REMAINDER 0) SERVER shards OPTIONS (table_name 'shard0');",
     'ALTER TABLE sharded ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON sharded USING (user_id = current_setting(\'app.who\', true)); GRANT ALL ON sharded, sharded_id_seq TO ' . ident($web) . ';',
     @settings, "SELECT s3_track_files('sharded');", "CREATE FOREIGN TABLE sharded1 PARTITION OF sharded FOR VALUES WITH (MODULUS 2, REMAINDER 1) SERVER shards OPTIONS (table_name 'shard1');");
   my @alice = (user('alice'), "SET neon_s3.files_table = 'sharded';");
   $db->do(@alice, "SELECT count(s3_begin_upload(i::text, NULL, 'alice')) FROM generate_series(1, 40) i;");
-  is $db->value('SELECT (SELECT count(*) > 0 FROM shard0) AND (SELECT count(*) > 0 FROM shard1);'), 't', 'begun uploads have their rows on both shards';
+  is $db->value('SELECT (SELECT count(*) > 0 FROM shard0) AND (SELECT count(*) > 0 FROM shard1);'), 't',
+    'begun uploads have their rows on both shards';
   refused(last_of($db->try(@alice, "INSERT INTO sharded (object_key, user_id) VALUES ('x', 'alice');")), '42501', 'the guard is there');
   is $db->value(@alice, 'SELECT count(DISTINCT s3_file_url(object_key)) FROM sharded;'), 40, 'URLs of all of them';
   is $db->value(@alice, 'DELETE FROM sharded; RESET ROLE; SELECT count(*) FROM s3_outbox;'), 40, 'deletes are enqueued';
-  $db->do('SET client_min_messages = error;', 'DROP TABLE sharded, shard0, shard1; DROP EXTENSION postgres_fdw CASCADE; DELETE FROM s3_delete_queue; DELETE FROM s3_issued_keys;');
+  $db->do('SET client_min_messages = error;',
+    'DROP TABLE sharded, shard0, shard1; DROP EXTENSION postgres_fdw CASCADE; DELETE FROM s3_delete_queue; DELETE FROM s3_issued_keys;');
 };
 
 subtest 'no row, no URL' => sub {
@@ -159,7 +171,8 @@ subtest 'no row, no URL' => sub {
 
 subtest 'the guard knows its own INSERT' => sub {
   $db->do(@settings, $as_owner, 'CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM hook(NEW.object_key); RETURN NEW; END $$;',
-    'CREATE FUNCTION public.hook(text) RETURNS void LANGUAGE sql AS \'\';', 'CREATE TRIGGER a_stamp BEFORE INSERT ON s3_files FOR EACH ROW EXECUTE FUNCTION stamp();',
+    'CREATE FUNCTION public.hook(text) RETURNS void LANGUAGE sql AS \'\';',
+    'CREATE TRIGGER a_stamp BEFORE INSERT ON s3_files FOR EACH ROW EXECUTE FUNCTION stamp();',
     'CREATE TRIGGER z_stamp AFTER INSERT ON s3_files FOR EACH ROW EXECUTE FUNCTION stamp();');
   $db->do('CREATE SCHEMA mine AUTHORIZATION ' . ident($attacker) . ';', $as_attacker, <<'SQL');
 CREATE FUNCTION mine.hook(k text) RETURNS void LANGUAGE plpgsql AS $$
@@ -170,9 +183,11 @@ END $$;
 SQL
   my $before = $db->value('SELECT count(*) FROM s3_files;');
   for my $key ('files/of-somebody', 'same') {
-    my $result = last_of($db->try(@settings, $as_attacker, "SET app.who = 'mallory'; SET search_path = mine, public; SET mine.key = '$key';",
+    my $result = last_of($db->try(@settings, $as_attacker,
+      "SET app.who = 'mallory'; SET search_path = mine, public; SET mine.key = '$key';",
         "SELECT presigned_url FROM s3_begin_upload('f', 'a/b', 'mallory');"));
-    ok $result->{state} =~ /\A(42501|23505)\z/ && $result->{out} eq '', "a hijacked function cannot insert $key along ($result->{state})" or diag $result->{notices};
+    ok $result->{state} =~ /\A(42501|23505)\z/ && $result->{out} eq '',
+      "a hijacked function cannot insert $key along ($result->{state})" or diag $result->{notices};
   }
   is $db->value('SELECT count(*) FROM s3_files;'), $before, '... nor with it';
   $db->do($as_owner, 'DROP TRIGGER a_stamp ON s3_files; DROP TRIGGER z_stamp ON s3_files; DROP FUNCTION stamp(), hook(text);');
@@ -189,7 +204,8 @@ subtest 'another table of that name' => sub {
     my @results = $db->try(@mine, "$made INSERT INTO s3_files (object_key) VALUES (" . lit($upload->{object_key}) . ');', @calls);
     refused($_, '55000', "55000 with: " . substr($made, 0, 30) . " $_->{sql}", hint => qr/s3_track_files/) for splice @results, -3;
   }
-  refused(last_of($db->try(@mine, 'SET search_path = mine, public;', "SELECT s3_track_files('mine.s3_files');")), '42501', 's3_track_files is for trusted roles');
+  refused(last_of($db->try(@mine, 'SET search_path = mine, public;', "SELECT s3_track_files('mine.s3_files');")), '42501',
+    's3_track_files is for trusted roles');
   $db->do('DROP TABLE mine.s3_files;');
 };
 
@@ -204,7 +220,8 @@ subtest 'what stops a table from being governed' => sub {
     [ 'ALTER TABLE s3_files ENABLE REPLICA TRIGGER s3_enqueue_delete', 'ALTER TABLE s3_files ENABLE ALWAYS TRIGGER s3_enqueue_delete' ],
     [ 'REVOKE EXECUTE ON FUNCTION s3_presign_get FROM ' . ident($owner), 'GRANT EXECUTE ON FUNCTION s3_presign_get TO ' . ident($owner) ],
     [ 'CREATE TABLE child () INHERITS (s3_files)', 'DROP TABLE child' ],
-    [ 'DELETE FROM s3_governed_tables', 'INSERT INTO s3_governed_tables (files_table, bucket, key_prefix) VALUES (\'s3_files\', ' . lit($bucket) . ", 'files/')" ]) {
+    [ 'DELETE FROM s3_governed_tables',
+    'INSERT INTO s3_governed_tables (files_table, bucket, key_prefix) VALUES (\'s3_files\', ' . lit($bucket) . ", 'files/')" ]) {
     is $session->run($calls[1])->{state}, '00000', 'it works';
     $db->do("$change->[0];");
     refused($session->run($_), '55000', "55000 after $change->[0]", hint => qr/s3_track_files/) for @calls;
@@ -226,13 +243,17 @@ subtest "the owner's credentials sign" => sub {
     $as_owner, "SELECT s3_track_files(server => @{[ lit($name) ]});", 'SELECT 1;');
   is_deeply [ $db->row('SELECT bucket, server FROM s3_tracked_files;') ], [ $bucket, $name ], 'recorded by name';
   my @alice = ($as_web, "SET app.who = 'alice';");
-  my ($key, $url, $headers) = $db->row(@alice, "SELECT object_key, presigned_url, headers FROM s3_begin_upload('f.txt', 'text/plain', 'alice');");
-  is curl('PUT', $url, headers => from_json($headers), body => 'mine')->{status}, 200, 'a caller without mapping, USAGE or settings uploads';
+  my ($key, $url, $headers) = $db->row(@alice,
+    "SELECT object_key, presigned_url, headers FROM s3_begin_upload('f.txt', 'text/plain', 'alice');");
+  is curl('PUT', $url, headers => from_json($headers), body => 'mine')->{status}, 200,
+    'a caller without mapping, USAGE or settings uploads';
   is curl('GET', $db->value(@alice, 'SELECT s3_file_url(' . lit($key) . ');'))->{body}, 'mine', '... and downloads';
-  is curl('GET', $db->value(@alice, "SET neon_s3.server = 'nowhere';", 'SELECT s3_file_url(' . lit($key) . ');'))->{body}, 'mine', '... whatever neon_s3.server says';
+  is curl('GET', $db->value(@alice, "SET neon_s3.server = 'nowhere';", 'SELECT s3_file_url(' . lit($key) . ');'))->{body},
+    'mine', '... whatever neon_s3.server says';
   $db->do("REVOKE USAGE ON FOREIGN SERVER @{[ ident($name) ]} FROM @{[ ident($owner) ]};");
   refused(last_of($db->try(@alice, 'SELECT s3_file_url(' . lit($key) . ');')), '42501', 'USAGE is the matter of the owner');
-  $db->do(@settings, 'SELECT s3_track_files(key_prefix => \'files/\');', "DELETE FROM s3_files; DELETE FROM s3_delete_queue; DROP SERVER @{[ ident($name) ]} CASCADE;");
+  $db->do(@settings, 'SELECT s3_track_files(key_prefix => \'files/\');',
+    "DELETE FROM s3_files; DELETE FROM s3_delete_queue; DROP SERVER @{[ ident($name) ]} CASCADE;");
 };
 
 # ---------------------------------------------------------------- sessions side by side
@@ -265,7 +286,8 @@ subtest 'a key that is inserted again' => sub {
   $one->run('BEGIN; SAVEPOINT s; ' . $insert->('again') . ' ROLLBACK TO s; COMMIT;');
   is $outbox->(), 'again pending', 'an INSERT that is rolled back cancels nothing';
   $one->run("WITH d AS (DELETE FROM s3_files WHERE object_key = 'elsewhere' RETURNING *) INSERT INTO s3_files (object_key, file_url, user_id) SELECT object_key, 'v', user_id FROM d;");
-  is $db->value("SELECT file_url FROM s3_files WHERE object_key = 'elsewhere';"), 'v', 'deleted and inserted by one statement, the row is there';
+  is $db->value("SELECT file_url FROM s3_files WHERE object_key = 'elsewhere';"), 'v',
+    'deleted and inserted by one statement, the row is there';
   is $outbox->(), 'again pending,elsewhere pending', '... and its item is left to the drainer, who looks for rows';
   $_->close for $one, $two;
   $db->do('DELETE FROM s3_files; DELETE FROM s3_delete_queue;');
@@ -287,30 +309,36 @@ subtest 'abort while the upload is confirmed' => sub {
 
 subtest 'PREPARE TRANSACTION' => sub {
   plan skip_all => 'max_prepared_transactions is 0' if !$server->value('SHOW max_prepared_transactions;');
-  $db->do($as_owner, 'BEGIN;', $insert->('prepared'), "DELETE FROM s3_files WHERE object_key = 'prepared';", $insert->('prepared'), "PREPARE TRANSACTION 'neon_s3_$$';");
+  $db->do($as_owner, 'BEGIN;', $insert->('prepared'), "DELETE FROM s3_files WHERE object_key = 'prepared';",
+    $insert->('prepared'), "PREPARE TRANSACTION 'neon_s3_$$';");
   $db->do("COMMIT PREPARED 'neon_s3_$$';");
-  is $db->value('SELECT count(*) FROM s3_files;') . $db->value('SELECT count(*) FROM s3_delete_queue;'), '10', 'begun, deleted, begun again';
+  is $db->value('SELECT count(*) FROM s3_files;') . $db->value('SELECT count(*) FROM s3_delete_queue;'), '10',
+    'begun, deleted, begun again';
 };
 
 # ---------------------------------------------------------------- copies of the database
 
 subtest 'a clone becomes a branch' => sub {
-  $db->do('SELECT s3_arm_lifecycle();', @settings, $as_owner, "SET app.who = 'alice';", $insert->('inherited'), $insert->('deleted'), "DELETE FROM s3_files WHERE object_key = 'deleted';");
+  $db->do('SELECT s3_arm_lifecycle();', @settings, $as_owner, "SET app.who = 'alice';", $insert->('inherited'),
+    $insert->('deleted'), "DELETE FROM s3_files WHERE object_key = 'deleted';");
   my $pending = lit(begin_upload('alice')->{object_key});
   my $clone = $server->new_database("neon_s3_t_$$ clone");
-  $server->do('DROP DATABASE ' . ident("neon_s3_t_$$ clone") . ';', 'CREATE DATABASE ' . ident("neon_s3_t_$$ clone") . ' TEMPLATE ' . ident("neon_s3_t_$$") . ';');
+  $server->do('DROP DATABASE ' . ident("neon_s3_t_$$ clone") . ';', 'CREATE DATABASE ' . ident("neon_s3_t_$$ clone")
+    . ' TEMPLATE ' . ident("neon_s3_t_$$") . ';');
   $clone->do(user('alice'), "SELECT s3_begin_upload('before', 'a/b', 'alice');");
   like $clone->try('BEGIN; SELECT s3_arm_lifecycle(); ROLLBACK;')->{notices}, qr/WARNING:.*armed at/, 'plain arming warns of the original';
   is $clone->try('SELECT s3_arm_lifecycle(as_branch => true);')->{state}, '00000', 'armed as a branch';
   refused(scalar $clone->try('SELECT s3_arm_lifecycle();'), '55000', 'plain arming refuses in a branch');
   refused(scalar $db->try('SELECT s3_arm_lifecycle(as_branch => true);'), '55000', 'as_branch refuses in the original');
   is $clone->value("SELECT state FROM s3_outbox WHERE object_key = 'deleted';"), 'kept', "the original's item is kept";
-  refused(last_of($clone->try(user('alice'), "SELECT s3_abort_upload($pending);")), '55000', 'an inherited upload is read-only', hint => qr/original/);
+  refused(last_of($clone->try(user('alice'), "SELECT s3_abort_upload($pending);")), '55000',
+    'an inherited upload is read-only', hint => qr/original/);
   refused(last_of($clone->try(user('bob'), "SELECT s3_abort_upload($pending);")), '42501', '... and still none of bob\'s business');
   my $own = lit($clone->value(user('alice'), "SELECT object_key FROM s3_begin_upload('own', 'a/b', 'alice');"));
   is $clone->value(user('alice'), "SELECT s3_abort_upload($own);"), 't', 'its own can be aborted';
   $clone->do($as_owner, "SET app.who = 'alice';", $insert->('deleted'));
-  is $clone->value("SELECT state FROM s3_delete_queue WHERE object_key = 'deleted';"), 'kept', 'inserted again, the inherited item is kept for good';
+  is $clone->value("SELECT state FROM s3_delete_queue WHERE object_key = 'deleted';"), 'kept',
+    'inserted again, the inherited item is kept for good';
   is $clone->value("SELECT s3_retry_outbox();"), 0, '... and never revived';
   is $db->value("SELECT state FROM s3_outbox WHERE object_key = 'deleted';"), 'pending', 'the original goes on';
 };
@@ -325,7 +353,9 @@ subtest 'dump and restore' => sub {
   is_deeply [ $restored->row($content) ], [ $db->row($content) ], 'records, outbox, uploads and the identity';
   is last_of($restored->try(user('alice'), "SELECT s3_begin_upload('f', 'a/b', 'alice');"))->{state}, '00000', 'uploads go on';
   refused(last_of($restored->try(user('alice'), $insert->('x'))), '42501', '... behind the guard');
-  is $restored->value("SET app.who = 'alice';", $as_owner, $insert->('y') . " DELETE FROM s3_files WHERE object_key = 'y'; SELECT state FROM s3_outbox WHERE object_key = 'y';"), 'pending', 'deletes are enqueued';
+  is $restored->value("SET app.who = 'alice';", $as_owner, $insert->('y')
+    . " DELETE FROM s3_files WHERE object_key = 'y'; SELECT state FROM s3_outbox WHERE object_key = 'y';"), 'pending',
+    'deletes are enqueued';
   $restored->do('DELETE FROM s3_governed_tables;');
   refused(last_of($restored->try(user('alice'), $insert->('x'))), '55000', 'without its record: 55000');
   like last_of($restored->try('DELETE FROM s3_files;'))->{notices}, qr/WARNING.*not governed/, '... and deletes warn';

@@ -48,7 +48,8 @@ subtest 'prefix, delimiter, start_after' => sub {
   is_deeply [ keys_of("'many/07/'") ], [ @all[ 700 .. 799 ] ], 'a prefix';
   is_deeply [ keys_of("'none'") ], [], 'a prefix of none';
   is_deeply [ rows("SELECT key, is_prefix, num_nulls(size, etag, last_modified, storage_class) FROM s3_list_objects('', '/');") ], [ [ 'many/', 't', 4 ] ], 'a delimiter';
-  is_deeply [ rows("SELECT key, is_prefix FROM s3_list_objects('many/', delimiter => '/');") ], [ map { [ sprintf('many/%02d/', $_), 't' ] } 0 .. 24 ], 'prefix and delimiter';
+  is_deeply [ rows("SELECT key, is_prefix FROM s3_list_objects('many/', delimiter => '/');") ],
+    [ map { [ sprintf('many/%02d/', $_), 't' ] } 0 .. 24 ], 'prefix and delimiter';
   is_deeply [ rows("SELECT key, is_prefix FROM s3_list_objects('many/03/034', '3');") ],
     [ map({ [ "many/03/034$_", 'f' ] } 0 .. 2), [ 'many/03/0343', 't' ], map { [ "many/03/034$_", 'f' ] } 4 .. 9 ], 'both kinds, in order';
   is_deeply [ keys_of("'many/', '/', max_keys => 3") ], [ 'many/00/', 'many/01/', 'many/02/' ], 'prefixes count';
@@ -73,28 +74,35 @@ PYTHON
   is_deeply \@wrong, [], 'each as a prefix';
   my $expected = boto3("print(json.dumps({d: [p['Prefix'] for p in s3.list_objects_v2(Bucket='$awkward', Delimiter=d).get('CommonPrefixes', [])] for d in '/+ %&é\\n<'}))");
   for my $delimiter (sort keys %$expected) {
-    my $got = from_json($db->value(@call, 'SELECT coalesce(json_agg(key), \'[]\') FROM s3_list_objects(delimiter => ' . lit($delimiter) . ') WHERE is_prefix;'));
+    my $got = from_json($db->value(@call, 'SELECT coalesce(json_agg(key), \'[]\') FROM s3_list_objects(delimiter => '
+      . lit($delimiter) . ') WHERE is_prefix;'));
     is_deeply $got, $expected->{$delimiter}, 'the delimiter ' . json($delimiter);
   }
   my @order = map { $_->{key} } map { from_json($_->[0]) } $db->rows(@call, 'SELECT to_json(l) FROM s3_list_objects() l;');
-  is_deeply [ map { from_json($db->value(@call, 'SELECT to_json(key) FROM s3_list_objects(start_after => ' . lit($_) . ', max_keys => 1);')) } @order[ 0 .. $#order - 1 ] ],
+  is_deeply [ map { from_json($db->value(@call, 'SELECT to_json(key) FROM s3_list_objects(start_after => ' . lit($_)
+    . ', max_keys => 1);')) } @order[ 0 .. $#order - 1 ] ],
     [ @order[ 1 .. $#order ] ], 'each as start_after';
-  is_deeply \@order, boto3("print(json.dumps([o['Key'] for o in s3.list_objects_v2(Bucket='$awkward')['Contents']]))"), 'in the order that boto3 sees';
+  is_deeply \@order, boto3("print(json.dumps([o['Key'] for o in s3.list_objects_v2(Bucket='$awkward')['Contents']]))"),
+    'in the order that boto3 sees';
 };
 
 subtest 'in queries' => sub {
   is value('SELECT count(*) FROM s3_list_objects() a JOIN s3_list_objects() b USING (key);'), 2500, 'twice at once';
-  is value("BEGIN; DECLARE c CURSOR FOR SELECT key FROM s3_list_objects(); FETCH 1 FROM c; FETCH ABSOLUTE 1500 FROM c;"), $all[1499], 'a cursor';
+  is value("BEGIN; DECLARE c CURSOR FOR SELECT key FROM s3_list_objects(); FETCH 1 FROM c; FETCH ABSOLUTE 1500 FROM c;"),
+    $all[1499], 'a cursor';
   is value("BEGIN; DECLARE c CURSOR FOR SELECT key FROM s3_list_objects(); FETCH 1 FROM c; CLOSE c; SELECT count(*) FROM s3_list_objects('many/00/');"), 100, '... that is closed early';
   is value('SELECT key FROM s3_list_objects() LIMIT 1;'), $all[0], 'LIMIT';
-  is value("SELECT count(*) FROM generate_series(0, 24) n, s3_list_objects('many/' || to_char(n, 'FM00') || '/');"), 2500, 'a call for each row';
-  my @results = $db->try(s3_settings($bucket), 'SELECT 1 / (size - 50) FROM s3_list_objects();', "SELECT count(*) FROM s3_list_objects('many/01/');");
+  is value("SELECT count(*) FROM generate_series(0, 24) n, s3_list_objects('many/' || to_char(n, 'FM00') || '/');"), 2500,
+    'a call for each row';
+  my @results = $db->try(s3_settings($bucket), 'SELECT 1 / (size - 50) FROM s3_list_objects();',
+    "SELECT count(*) FROM s3_list_objects('many/01/');");
   refused($results[-2], '22012', 'an error half-way');
   is $results[-1]{out}, 100, '... and the session goes on';
 };
 
 subtest 'what fails' => sub {
-  my @results = $db->try(s3_settings($bucket), "SELECT * FROM s3_list_objects(bucket => 'neon-s3-no-such-bucket');", 'SELECT * FROM s3_list_objects(max_keys => -1);');
+  my @results = $db->try(s3_settings($bucket), "SELECT * FROM s3_list_objects(bucket => 'neon-s3-no-such-bucket');",
+    'SELECT * FROM s3_list_objects(max_keys => -1);');
   refused($results[-2], 'P0002', 'no such bucket', message => qr/no-such-bucket/);
   refused($results[-1], '22023', 'max_keys => -1');
 };

@@ -36,31 +36,38 @@ subtest 'an upload' => sub {
   $upload = sql("s3_create_multipart_upload($k, 'video/mp4', " . lit({ owner => 'user 1' }) . ')');
   ok length $upload, 'an upload id';
   is_deeply uploads(), [ [ $key, $upload ] ], 'boto3 sees it';
-  is_deeply [ grep { length } map { $_->[0] } $db->rows(s3_settings($bucket), "SELECT part_number FROM s3_list_parts($k, " . lit($upload) . ');') ], [], 'no parts yet';
+  is_deeply [ grep { length } map { $_->[0] } $db->rows(s3_settings($bucket), "SELECT part_number FROM s3_list_parts($k, "
+    . lit($upload) . ');') ], [], 'no parts yet';
   @etags = map { send_part($key, $upload, $_, $parts[ $_ - 1 ]) } 1 .. 3;
-  is_deeply [ $db->rows(s3_settings($bucket), "SELECT part_number, size, etag, last_modified > now() - interval '1 hour' FROM s3_list_parts($k, " . lit($upload) . ');') ],
+  is_deeply [ $db->rows(s3_settings($bucket),
+    "SELECT part_number, size, etag, last_modified > now() - interval '1 hour' FROM s3_list_parts($k, " . lit($upload) . ');') ],
     [ map { [ $_, length $parts[ $_ - 1 ], $etags[ $_ - 1 ], 't' ] } 1 .. 3 ], 's3_list_parts';
-  is_deeply from_json(sql('jsonb_build_array(key, upload_id) FROM s3_list_multipart_uploads()')), [ $key, $upload ], 's3_list_multipart_uploads';
+  is_deeply from_json(sql('jsonb_build_array(key, upload_id) FROM s3_list_multipart_uploads()')), [ $key, $upload ],
+    's3_list_multipart_uploads';
   is sql('count(*) FROM s3_list_multipart_uploads(' . lit('dir/Größe +') . ')'), 1, '... of a prefix';
   is sql("count(*) FROM s3_list_multipart_uploads('other')"), 0, '... of another';
 };
 
-sub complete { my ($id, $list) = @_; return "SELECT to_json(c) FROM s3_complete_multipart_upload($k, " . lit($id) . ', ' . lit($list) . ') c;' }
+sub complete { my ($id, $list) = @_; return "SELECT to_json(c) FROM s3_complete_multipart_upload($k, " . lit($id) . ', '
+  . lit($list) . ') c;' }
 sub part { my ($number, $etag) = @_; return { part_number => $number, etag => $etag } }
 
 subtest 'completed' => sub {
   my @lists = ([ part(1, $etags[0]), part(2, '0' x 32) ], [ part(1, $etags[0]), part(7, $etags[1]) ]);
   refused($_, '38000', $_->{sql} =~ s/\s+/ /gr, detail => qr/InvalidPart/) for try(map { complete($upload, $_) } @lists);
-  refused($_, '22023', $_->{sql} =~ s/\s+/ /gr) for try(map { complete($upload, $_) } [], {}, [1], [ { part_number => 1 } ], [ { etag => 'x' } ], [ part('x', 'y') ], [ part(0, 'y') ],
+  refused($_, '22023', $_->{sql} =~ s/\s+/ /gr) for try(map { complete($upload, $_) } [], {}, [1], [ { part_number => 1 } ],
+    [ { etag => 'x' } ], [ part('x', 'y') ], [ part(0, 'y') ],
     [ part(10001, 'y') ], [ part(1.5, 'y') ]);
   my ($done) = try(complete($upload, [ part(1, $etags[0]), part(2, qq("$etags[1]")), part(3, $etags[2]) ]));
   is $done->{state}, '00000', 'an etag may have its quotes' or diag explain $done;
   my $etag = md5_hex(pack 'H*', join '', @etags) . '-3';
   is_deeply from_json($done->{out}), { etag => $etag, version_id => undef }, 'etag and version_id';
-  is sql("encode(sha256(s3_get_object($k)), 'hex')"), sql("encode(sha256(convert_to(" . join(' || ', map { "repeat('" . substr($_, 0, 1) . "', " . length . ')' } @parts) . ", 'UTF8')), 'hex')"),
+  is sql("encode(sha256(s3_get_object($k)), 'hex')"), sql("encode(sha256(convert_to("
+    . join(' || ', map { "repeat('" . substr($_, 0, 1) . "', " . length . ')' } @parts) . ", 'UTF8')), 'hex')"),
     'the object is the parts in order';
   my $head = from_json(sql("to_json(h) FROM s3_head_object($k) h"));
-  is_deeply [ @$head{qw(size etag content_type)}, $head->{metadata}{owner} ], [ 10 * $MiB + 12345, $etag, 'video/mp4', 'user 1' ], 'its type and metadata';
+  is_deeply [ @$head{qw(size etag content_type)}, $head->{metadata}{owner} ],
+    [ 10 * $MiB + 12345, $etag, 'video/mp4', 'user 1' ], 'its type and metadata';
   is_deeply uploads(), [], 'the upload is over';
   refused($_, 'P0002', $_->{sql} =~ s/\s+/ /gr) for try("SELECT * FROM s3_list_parts($k, " . lit($upload) . ');');
 };
@@ -87,18 +94,21 @@ create = lambda n: s3.create_multipart_upload(Bucket='$bucket', Key=f'many/{n:04
 print(json.dumps(list(ThreadPoolExecutor(8).map(create, range(1100)))))
 PYTHON
   my $first = lit($made->[0]);
-  is sql("count(*) FROM s3_list_multipart_uploads('many/') WHERE initiated > now() - interval '1 hour'"), 1100, 's3_list_multipart_uploads goes on after 1,000';
+  is sql("count(*) FROM s3_list_multipart_uploads('many/') WHERE initiated > now() - interval '1 hour'"), 1100,
+    's3_list_multipart_uploads goes on after 1,000';
   boto3(<<"PYTHON");
 part = lambda n: s3.upload_part(Bucket='$bucket', Key='many/0000', UploadId=$first, PartNumber=n, Body=b'x')['ETag']
 print(len(list(ThreadPoolExecutor(8).map(part, range(1, 1101)))))
 PYTHON
   is sql("count(*) || ' ' || sum(part_number) FROM s3_list_parts('many/0000', $first)"), '1100 605550', '... and so does s3_list_parts';
-  is sql("count(s3_abort_multipart_upload(key, upload_id)::text) FROM s3_list_multipart_uploads('many/')"), 1100, 'all are aborted in one query';
+  is sql("count(s3_abort_multipart_upload(key, upload_id)::text) FROM s3_list_multipart_uploads('many/')"), 1100,
+    'all are aborted in one query';
   is_deeply uploads(), [], '... and gone';
 };
 
 subtest 'NULL' => sub {
-  is sql($_), 't', $_ for 's3_create_multipart_upload(NULL) IS NULL', "s3_abort_multipart_upload(NULL, 'u') IS NULL", "s3_complete_multipart_upload(NULL, 'u', '[]') IS NULL",
+  is sql($_), 't', $_ for 's3_create_multipart_upload(NULL) IS NULL', "s3_abort_multipart_upload(NULL, 'u') IS NULL",
+    "s3_complete_multipart_upload(NULL, 'u', '[]') IS NULL",
     "NOT EXISTS (SELECT FROM s3_list_parts(NULL, 'u') p WHERE p IS NOT NULL)";
 };
 

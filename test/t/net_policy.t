@@ -23,7 +23,8 @@ my $has_tls = (run_program([qw(openssl version)]))[0] == 0;
 sub certificate {
   my ($name, $names) = @_;
   my @files = map { "$own->{dir}/$name.$_" } qw(crt key);
-  my ($status, $out, $err) = run_program([ qw(openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj), "/CN=$name", '-addext', "subjectAltName=$names", '-out', $files[0], '-keyout', $files[1] ]);
+  my ($status, $out, $err) = run_program([ qw(openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj), "/CN=$name",
+    '-addext', "subjectAltName=$names", '-out', $files[0], '-keyout', $files[1] ]);
   die $err if $status;
   chmod 0644, $files[0];
   return \@files;
@@ -41,7 +42,8 @@ my $get = "SELECT encode(s3_get_object('k'), 'escape');";
 my @usual = ($fault->settings('http', max_attempts => 1, connect_timeout => '2s', request_timeout => '4s'));
 
 # The call's result with these settings.
-sub call { my (%settings) = @_; my @results = $own->try(@usual, (map { "SET neon_s3.$_ = " . lit($settings{$_}) . ';' } sort keys %settings), $get); return $results[-1] }
+sub call { my (%settings) = @_; my @results = $own->try(@usual,
+  (map { "SET neon_s3.$_ = " . lit($settings{$_}) . ';' } sort keys %settings), $get); return $results[-1] }
 sub works { my ($result, $name) = @_; local $Test::Builder::Level = 2; is $result->{out}, 'hello', $name or diag $result->{notices} }
 
 # Where the bucket is in the host's name, the fault server takes the key for a bucket, and has nothing to say.
@@ -53,7 +55,8 @@ subtest 'http' => sub {
   works(call(), 'to loopback');
   works(call(endpoint => "http://localhost:$fault->{ports}{http}"), 'by name, too');
   answers(call(endpoint => "http://s3.localhost:$fault->{ports}{http}", addressing_style => $_), "... $_") for qw(path virtual);
-  refused(call(endpoint => $_), '42501', "$_: refused", message => qr/is not permitted/, hint => qr/allow_http/) for 'http://s3.example.com', 'http://192.0.2.1:9000', 'http://[2001:db8::1]',
+  refused(call(endpoint => $_), '42501', "$_: refused", message => qr/is not permitted/, hint => qr/allow_http/)
+    for 'http://s3.example.com', 'http://192.0.2.1:9000', 'http://[2001:db8::1]',
     'http://localhost.example.com', 'http://127.0.0.1.example.com', 'http://10.0.0.1';
   is $own->value('SHOW neon_s3.allow_http;'), 'off', 'allow_http is off';
 };
@@ -82,8 +85,10 @@ subtest 'allowed_hosts' => sub {
   refused(call(allowed_hosts => $_), '42501', "$_: 127.0.0.1 is not", message => qr/127\.0\.0\.1/, hint => qr/allowed_hosts/)
     for 'example.com', '*.0.0.1', '127.0.0.10', '27.0.0.1', 'localhost', '*.example.com, localhost';
   my %virtual = (endpoint => "http://s3.localhost:$port", addressing_style => 'virtual');
-  answers(call(%virtual, allowed_hosts => $_), "$_: bucket.s3.localhost is allowed") for '*.s3.localhost', '*.localhost', 's3.localhost', 'bucket.s3.localhost', 'BUCKET.S3.Localhost';
-  refused(call(%virtual, allowed_hosts => $_), '42501', "$_: bucket.s3.localhost is not") for 'localhost', '*.3.localhost', '*.bucket.s3.localhost';
+  answers(call(%virtual, allowed_hosts => $_), "$_: bucket.s3.localhost is allowed") for '*.s3.localhost', '*.localhost',
+    's3.localhost', 'bucket.s3.localhost', 'BUCKET.S3.Localhost';
+  refused(call(%virtual, allowed_hosts => $_), '42501', "$_: bucket.s3.localhost is not") for 'localhost', '*.3.localhost',
+    '*.bucket.s3.localhost';
   refused(call(endpoint => 'https://s3.example.com', allowed_hosts => '*.example.org'), '42501', 'https, too');
   is call(allowed_hosts => '*.example.com', endpoint => 'https://example.com')->{state}, '42501', '*.example.com is not example.com';
   my @results = $own->try(@usual, "SET neon_s3.allowed_hosts = 'example.com';", "SELECT s3_presign_get('k') LIKE 'http://127.0.0.1:%';");
@@ -93,7 +98,8 @@ subtest 'allowed_hosts' => sub {
 # ---------------------------------------------------------------- metadata
 
 subtest 'link-local and metadata addresses' => sub {
-  for my $host ('169.254.169.254', '169.254.0.1', '100.100.100.200', '[fe80::1]', '[fd00:ec2::254]', '[::ffff:169.254.169.254]', '2852039166', '0xa9fea9fe', '169.16689662') {
+  for my $host ('169.254.169.254', '169.254.0.1', '100.100.100.200', '[fe80::1]', '[fd00:ec2::254]',
+    '[::ffff:169.254.169.254]', '2852039166', '0xa9fea9fe', '169.16689662') {
     my ($result) = call(endpoint => "http://$host", allow_http => 'on', request_timeout => '1s', connect_timeout => '1s');
     ok $result->{state} =~ /\A(42501|22023)\z/, "$host: refused" or diag explain $result;
     ($result) = call(endpoint => "https://$host", request_timeout => '1s', connect_timeout => '1s', allowed_hosts => '');
@@ -109,10 +115,12 @@ SKIP: {
     refused(call(endpoint => $fault->endpoint('https')), '08001', 'a certificate of nobody', detail => qr/certificate|TLS|SSL/i);
     works(call(endpoint => $fault->endpoint('https'), ca_file => $certificate->[0]), 'ca_file');
     works(call(endpoint => "https://localhost:$fault->{ports}{https}", ca_file => $certificate->[0]), '... by name');
-    answers(call(endpoint => "https://s3.localhost:$fault->{ports}{https}", addressing_style => 'virtual', ca_file => $certificate->[0]), '... by the name with the bucket');
+    answers(call(endpoint => "https://s3.localhost:$fault->{ports}{https}", addressing_style => 'virtual',
+      ca_file => $certificate->[0]), '... by the name with the bucket');
     refused(call(endpoint => $other->endpoint('https'), ca_file => "$own->{dir}/wrong.crt"), '08001', 'a certificate for another name');
     refused(call(endpoint => $fault->endpoint('https'), ca_file => "$own->{dir}/wrong.crt"), '08001', "another's certificate");
-    my @results = $own->try(@usual, 'SET neon_s3.endpoint = ' . lit($fault->endpoint('https')) . ';', 'SET neon_s3.ca_file = ' . lit($certificate->[0]) . ';', $get, 'RESET neon_s3.ca_file;', $get);
+    my @results = $own->try(@usual, 'SET neon_s3.endpoint = ' . lit($fault->endpoint('https')) . ';',
+      'SET neon_s3.ca_file = ' . lit($certificate->[0]) . ';', $get, 'RESET neon_s3.ca_file;', $get);
     is $results[-3]{out}, 'hello', 'ca_file set';
     refused($results[-1], '08001', '... and reset: the connection of before does not count');
     for my $file ("$own->{dir}/none", $certificate->[1], '/dev/null', $own->{dir}) {
@@ -131,8 +139,10 @@ subtest 'who may set them' => sub {
   my $role = 'caller';
   $own->do('CREATE ROLE caller;');
   my $as = "SET SESSION AUTHORIZATION $role;";
-  refused(scalar $own->try("$as SET neon_s3.$_;"), '42501', $_) for 'allow_http = on', "allowed_hosts = ''", "ca_file = '/dev/null'", "max_response_size = '1GB'";
-  refused(scalar $own->try("SET neon_s3.$_;"), '22023', $_) for "connect_timeout = '-1s'", 'request_timeout = -1', 'max_attempts = 0', 'max_attempts = 1000000', 'max_response_size = -1',
+  refused(scalar $own->try("$as SET neon_s3.$_;"), '42501', $_) for 'allow_http = on', "allowed_hosts = ''",
+    "ca_file = '/dev/null'", "max_response_size = '1GB'";
+  refused(scalar $own->try("SET neon_s3.$_;"), '22023', $_) for "connect_timeout = '-1s'", 'request_timeout = -1',
+    'max_attempts = 0', 'max_attempts = 1000000', 'max_response_size = -1',
     "allowed_hosts = 'http://x/'", "allowed_hosts = '*'", "allowed_hosts = 'a.*.b'";
   is $own->value("SET neon_s3.request_timeout = '2s'; SET neon_s3.connect_timeout = '1min'; SET neon_s3.max_response_size = '64MB'; SHOW neon_s3.request_timeout;"), '2s', 'units';
 };
@@ -156,7 +166,8 @@ SKIP: {
     works(call(endpoint => "http://loopback.example:$fault->{ports}{http}"), 'a name of loopback: the address counts');
     refused(call(endpoint => 'http://none.example'), '42501', '... a name of nothing is none');
     for my $name (qw(metadata.example mapped.example)) {
-      refused(call(endpoint => "http://$name", allow_http => 'on'), '42501', "$name: a name of a metadata address", message => qr/\Q$name\E|169\.254/);
+      refused(call(endpoint => "http://$name", allow_http => 'on'), '42501', "$name: a name of a metadata address",
+        message => qr/\Q$name\E|169\.254/);
       refused(call(endpoint => "https://$name"), '42501', '... over https, too');
     }
     refused(call(endpoint => 'https://none.example'), '08001', 'no such name', message => qr/none\.example/);

@@ -53,14 +53,16 @@ subtest 'bodies, both ways' => sub {
     my $put = from_json($db->value(s3_settings($bucket), "SELECT to_json(p) FROM s3_put_object('$name', "
         . bytes_literal($bodies{$name}) . ", 'text/x-$name; charset=utf-8') p;"));
     is_deeply $put, { etag => md5_hex($bodies{$name}), version_id => undef }, "$name: etag and version_id";
-    is sql("encode(sha256(s3_get_object('$name')), 'hex')"), sql("encode(sha256(" . bytes_literal($bodies{$name}) . "), 'hex')"), '... s3_get_object';
+    is sql("encode(sha256(s3_get_object('$name')), 'hex')"),
+      sql("encode(sha256(" . bytes_literal($bodies{$name}) . "), 'hex')"), '... s3_get_object';
   }
   my $seen = seen(sort keys %bodies);
   for my $name (sort keys %bodies) {
     ok $seen->{$name}{body} eq $bodies{$name}, "$name: boto3 reads the same";
     is $seen->{$name}{type}, "text/x-$name; charset=utf-8", '... of that type';
   }
-  boto3(join('', map { "s3.put_object(Bucket='$bucket', Key='boto3/$_', Body=bytes.fromhex('" . unpack('H*', $bodies{$_}) . "'))\n" } sort keys %bodies)
+  boto3(join('', map { "s3.put_object(Bucket='$bucket', Key='boto3/$_', Body=bytes.fromhex('" . unpack('H*', $bodies{$_})
+    . "'))\n" } sort keys %bodies)
       . 'print(1)');
   is sql("md5(s3_get_object('boto3/$_'))"), md5_hex($bodies{$_}), "$_: what boto3 wrote" for sort keys %bodies;
 };
@@ -70,11 +72,13 @@ subtest 'bodies, both ways' => sub {
 subtest 'ranges' => sub {
   sql("s3_put_object('digits', '0123456789')");
   my %ranges = ('range_start => 0, range_length => 1' => '0', 'range_start => 3, range_length => 4' => '3456', 'range_start => 7' => '789',
-    'range_start => 9, range_length => 1' => '9', 'range_start => 5, range_length => 9223372036854775807' => '56789', 'range_start => 0' => '0123456789',
+    'range_start => 9, range_length => 1' => '9', 'range_start => 5, range_length => 9223372036854775807' => '56789',
+    'range_start => 0' => '0123456789',
     'range_start => 8, range_length => 1000' => '89');
   is sql("encode(s3_get_object('digits', $_), 'escape')"), $ranges{$_}, $_ for sort keys %ranges;
   my @bad = try(map { "SELECT s3_get_object('digits', $_);" } 'range_start => -1', 'range_start => 0, range_length => -1',
-    'range_start => 9223372036854775807, range_length => 9223372036854775807', 'range_start => 10', "range_start => 1000, range_length => 5");
+    'range_start => 9223372036854775807, range_length => 9223372036854775807', 'range_start => 10',
+    "range_start => 1000, range_length => 5");
   refused($_, '22023', $_->{sql}) for @bad[ 0, 1 ];
   refused($_, '38000', $_->{sql}, detail => qr/416/) for @bad[ 2 .. 4 ];
 };
@@ -84,7 +88,8 @@ subtest 'ranges' => sub {
 my $head = 'SELECT to_json(h) FROM s3_head_object(%s) h;';
 
 subtest 'head and metadata' => sub {
-  my %metadata = (plain => 'a b', 'with-dash' => 'x=1; y="2"', umlaut => 'Größe', emoji => '日本語 😀', empty => '', number => '42', percent => '%C3%BC');
+  my %metadata = (plain => 'a b', 'with-dash' => 'x=1; y="2"', umlaut => 'Größe', emoji => '日本語 😀', empty => '',
+    number => '42', percent => '%C3%BC');
   sql("s3_put_object('meta', 'hello', 'text/plain', metadata => " . lit(\%metadata) . ')');
   my $got = from_json($db->value(s3_settings($bucket), sprintf $head, "'meta'"));
   my $seen = seen('meta')->{meta};
@@ -106,9 +111,11 @@ subtest 'head and metadata' => sub {
 };
 
 subtest 'metadata that is refused' => sub {
-  my @bad = map { lit($_) } '[]', '"x"', '{"a": 1}', '{"a": null}', '{"a b": "x"}', '{"": "x"}', '{"a\u000d\u000ab": "x"}', '{"a": "x\u000d\u000ay: z"}',
+  my @bad = map { lit($_) } '[]', '"x"', '{"a": 1}', '{"a": null}', '{"a b": "x"}', '{"": "x"}', '{"a\u000d\u000ab": "x"}',
+    '{"a": "x\u000d\u000ay: z"}',
     '{"a": "x\u0001"}', '{"a:b": "x"}', '{"é": "x"}';
-  my @results = try(map({ "SELECT s3_put_object('bad', 'x', metadata => $_);" } @bad), "SELECT s3_put_object('bad', 'x', E'text/plain\\r\\nx-amz-acl: public-read');",
+  my @results = try(map({ "SELECT s3_put_object('bad', 'x', metadata => $_);" } @bad),
+    "SELECT s3_put_object('bad', 'x', E'text/plain\\r\\nx-amz-acl: public-read');",
     "SELECT s3_object_exists('bad');");
   is((pop @results)->{out}, 'f', 'nothing was written');
   refused($_, '22023', $_->{sql} =~ s/[\r\n]/ /gr) for @results;
@@ -121,7 +128,8 @@ subtest 'awkward keys' => sub {
   my $n = 0;
   my $list = '(VALUES ' . join(",\n", map { '(' . $n++ . ', ' . lit($_) . '::text)' } @keys) . ') k(n, key)';
   my @call = (s3_settings($bucket), "SET neon_s3.bucket = '$other';");
-  my @all = map { $_->[0] } $db->rows(@call, "SELECT p.etag = md5('object ' || n) FROM $list, s3_put_object(key, convert_to('object ' || n, 'UTF8')) p ORDER BY n;");
+  my @all = map { $_->[0] } $db->rows(@call,
+    "SELECT p.etag = md5('object ' || n) FROM $list, s3_put_object(key, convert_to('object ' || n, 'UTF8')) p ORDER BY n;");
   is_deeply \@all, [ ('t') x @keys ], 's3_put_object: ' . @keys . ' keys';
   is_deeply [ sort(s3_keys($other)) ], [ sort @keys ], '... the bucket has exactly these';
   is $db->value(@call, "SELECT count(*) FROM $list, s3_head_object(k.key) h WHERE (h.key, h.size, h.etag) = (k.key, length('object ' || n)::bigint, md5('object ' || n));"),
@@ -132,8 +140,10 @@ subtest 'awkward keys' => sub {
 write = lambda n: s3.put_object(Bucket=bucket, Key=keys[n], Body=b'boto3 %d' % n)
 print(len(list(ThreadPoolExecutor(8).map(write, range(len(keys))))))
 PYTHON
-  is $db->value(@call, "SELECT count(*) FROM $list WHERE convert_from(s3_get_object(key), 'UTF8') = 'boto3 ' || n;"), scalar @keys, 'what boto3 wrote';
-  my $copied = $db->value(s3_settings($bucket), "SELECT count(*) FROM $list, s3_copy_object(key, 'c' || n, source_bucket => '$other') c WHERE c.etag = md5('boto3 ' || n);");
+  is $db->value(@call, "SELECT count(*) FROM $list WHERE convert_from(s3_get_object(key), 'UTF8') = 'boto3 ' || n;"),
+  scalar @keys, 'what boto3 wrote';
+  my $copied = $db->value(s3_settings($bucket),
+    "SELECT count(*) FROM $list, s3_copy_object(key, 'c' || n, source_bucket => '$other') c WHERE c.etag = md5('boto3 ' || n);");
   is $copied, scalar @keys, 's3_copy_object from each';
   $copied = $db->value(@call, "SELECT count(*) FROM $list, s3_copy_object('c' || n, key, source_bucket => '$bucket') c WHERE c.etag = md5('boto3 ' || n);");
   is $copied, scalar @keys, '... and to each';
@@ -152,7 +162,8 @@ for ([ LATIN1 => 'Größe é' ], [ EUC_JP => '日本語' ]) {
     is scalar(grep { $_ eq "$encoding/$name" } s3_keys($bucket)), 1, 'the key is UTF-8 in the bucket';
     is $latin->value(s3_settings($bucket), "SELECT metadata ->> 'name' FROM s3_head_object($key);"), $name, 'metadata';
     boto3("s3.put_object(Bucket='$bucket', Key='$encoding/\\U0001f600', Body=b'y'); print(1)");
-    refused(scalar $latin->try("@{[s3_settings($bucket)]} SELECT count(*) FROM s3_list_objects('$encoding/');"), '22021', 'a key that it cannot represent');
+    refused(scalar $latin->try("@{[s3_settings($bucket)]} SELECT count(*) FROM s3_list_objects('$encoding/');"), '22021',
+      'a key that it cannot represent');
   };
 }
 
@@ -162,13 +173,15 @@ subtest 'copies' => sub {
   my $copy = from_json($db->value(s3_settings($bucket), "SELECT to_json(c) FROM s3_copy_object('meta', 'copies/meta') c;"));
   is_deeply $copy, { etag => md5_hex('hello'), version_id => undef }, 'etag and version_id';
   my $seen = seen('meta', 'copies/meta');
-  is_deeply [ @{ $seen->{'copies/meta'} }{qw(body type metadata)} ], [ @{ $seen->{meta} }{qw(body type metadata)} ], 'type and metadata go along';
+  is_deeply [ @{ $seen->{'copies/meta'} }{qw(body type metadata)} ], [ @{ $seen->{meta} }{qw(body type metadata)} ],
+    'type and metadata go along';
   sql("s3_copy_object('meta', 'meta', bucket => '$other', source_bucket => '$bucket')");
   is sql("encode(s3_get_object('meta', bucket => '$other'), 'escape')"), 'hello', 'into another bucket';
   my @bad = try("SELECT s3_copy_object('none', 'x');", "SELECT s3_copy_object('meta', 'x', source_bucket => 'neon-s3-no-such-bucket');",
     "SELECT s3_copy_object('meta', 'x', bucket => 'neon-s3-no-such-bucket');");
   refused($_, 'P0002', $_->{sql}) for @bad;
-  refused($_, '22023', $_->{sql}) for try("SELECT s3_copy_object('', 'x');", "SELECT s3_copy_object('a/../b', 'x');", "SELECT s3_copy_object('x', '');",
+  refused($_, '22023', $_->{sql}) for try("SELECT s3_copy_object('', 'x');", "SELECT s3_copy_object('a/../b', 'x');",
+    "SELECT s3_copy_object('x', '');",
     "SELECT s3_copy_object('x', 'y', source_bucket => 'a/b');");
 };
 
@@ -191,8 +204,10 @@ SKIP: {
 
 subtest 'missing' => sub {
   my $no_bucket = "bucket => 'neon-s3-no-such-bucket'";
-  refused($_, 'P0002', $_->{sql}, message => qr/nothing|no-such-bucket/) for try("SELECT s3_get_object('nothing');", "SELECT * FROM s3_head_object('nothing');",
-    "SELECT s3_get_object('nothing', $no_bucket);", "SELECT * FROM s3_head_object('nothing', $no_bucket);", "SELECT s3_put_object('nothing', 'x', $no_bucket);",
+  refused($_, 'P0002', $_->{sql}, message => qr/nothing|no-such-bucket/)
+    for try("SELECT s3_get_object('nothing');", "SELECT * FROM s3_head_object('nothing');",
+    "SELECT s3_get_object('nothing', $no_bucket);", "SELECT * FROM s3_head_object('nothing', $no_bucket);",
+    "SELECT s3_put_object('nothing', 'x', $no_bucket);",
     "SELECT s3_get_object('nothing', range_start => 5);", "SELECT s3_get_large_object('nothing');");
   is sql("s3_object_exists('nothing')"), 'f', 's3_object_exists';
   my ($deleted) = try("SELECT s3_delete_object('nothing');");
@@ -200,8 +215,10 @@ subtest 'missing' => sub {
 };
 
 subtest 'NULL' => sub {
-  is sql($_), 't', $_ for "s3_get_object(NULL) IS NULL", "s3_object_exists(NULL) IS NULL", "s3_put_object(NULL, 'x') IS NULL", "s3_copy_object(NULL, 'x') IS NULL",
-    "s3_copy_object('meta', NULL) IS NULL", "NOT EXISTS (SELECT FROM s3_head_object(NULL) h WHERE h IS NOT NULL)", "s3_delete_object(NULL) IS NULL";
+  is sql($_), 't', $_ for "s3_get_object(NULL) IS NULL", "s3_object_exists(NULL) IS NULL",
+    "s3_put_object(NULL, 'x') IS NULL", "s3_copy_object(NULL, 'x') IS NULL",
+    "s3_copy_object('meta', NULL) IS NULL", "NOT EXISTS (SELECT FROM s3_head_object(NULL) h WHERE h IS NOT NULL)",
+    "s3_delete_object(NULL) IS NULL";
   is sql("count(*) FROM s3_head_objects(NULL)"), 0, 's3_head_objects(NULL)';
 };
 
@@ -219,7 +236,8 @@ subtest 'versions' => sub {
   is_deeply [ $db->row(@call, "SELECT a.size, a.version_id, b.size, b.version_id FROM s3_head_object('v', '$first') a, s3_head_object('v') b;") ],
     [ 3, $first, 4, $second ], 's3_head_object';
   $db->do(@call, "SELECT s3_delete_object('v');");
-  my @results = $db->try(@call, "SELECT s3_get_object('v');", "SELECT s3_object_exists('v');", "SELECT encode(s3_get_object('v', version_id => '$second'), 'escape');");
+  my @results = $db->try(@call, "SELECT s3_get_object('v');", "SELECT s3_object_exists('v');",
+    "SELECT encode(s3_get_object('v', version_id => '$second'), 'escape');");
   refused($results[-3], 'P0002', 'deleted');
   is $results[-2]{out}, 'f', '... does not exist';
   is $results[-1]{out}, 'two!', '... but its versions do';
@@ -232,9 +250,11 @@ subtest 'versions' => sub {
 # ---------------------------------------------------------------- what else there is
 
 subtest 'arguments' => sub {
-  refused($_, '22023', $_->{sql}) for try(map { ("SELECT s3_get_object($_);", "SELECT s3_put_object($_, 'x');", "SELECT s3_head_object($_);", "SELECT s3_delete_object($_);",
+  refused($_, '22023', $_->{sql}) for try(map { ("SELECT s3_get_object($_);", "SELECT s3_put_object($_, 'x');",
+    "SELECT s3_head_object($_);", "SELECT s3_delete_object($_);",
       "SELECT s3_object_exists($_);") } "''", "'a/../b'", "repeat('x', 1025)");
-  refused($_, '22023', $_->{sql}, message => qr/bucket/) for try("SET neon_s3.bucket = ''; SELECT s3_get_object('k');", "SELECT s3_get_object('k', bucket => 'a/b');");
+  refused($_, '22023', $_->{sql}, message => qr/bucket/) for try("SET neon_s3.bucket = ''; SELECT s3_get_object('k');",
+    "SELECT s3_get_object('k', bucket => 'a/b');");
   refused((try("SELECT s3_get_object('k', server => 'none');"))[0], '42704', 'no such server');
 };
 

@@ -74,23 +74,29 @@ subtest 'no multi-object delete' => sub {
 
 subtest 'dates' => sub {
   my $epoch = "SELECT coalesce(extract(epoch FROM last_modified)::bigint::text, 'unknown') FROM s3_head_object('k');";
-  gives("dated_header:$_", $epoch, '784111777') for 'Sun, 06 Nov 1994 08:49:37 GMT', 'Sunday, 06-Nov-94 08:49:37 GMT', 'Sun Nov  6 08:49:37 1994',
-    'Sun, 6 Nov 1994 08:49:37 GMT', 'Sun, 06 Nov 1994 08:49:37 UTC', 'Sun, 06 Nov 1994 08:49:37 +0000', 'Sun, 06 Nov 1994 09:49:37 +0100', '1994-11-06T08:49:37Z', '1994-11-06T08:49:37.000Z';
-  gives("dated_header:$_", $epoch, 'unknown') for 'yesterday', 'Sun, 31 Feb 1994 08:49:37 GMT', '0', 'Sun, 06 Nov 1994', '1994-11-06T08:49:37Z!';
+  gives("dated_header:$_", $epoch, '784111777') for 'Sun, 06 Nov 1994 08:49:37 GMT', 'Sunday, 06-Nov-94 08:49:37 GMT',
+    'Sun Nov  6 08:49:37 1994',
+    'Sun, 6 Nov 1994 08:49:37 GMT', 'Sun, 06 Nov 1994 08:49:37 UTC', 'Sun, 06 Nov 1994 08:49:37 +0000',
+    'Sun, 06 Nov 1994 09:49:37 +0100', '1994-11-06T08:49:37Z', '1994-11-06T08:49:37.000Z';
+  gives("dated_header:$_", $epoch, 'unknown') for 'yesterday', 'Sun, 31 Feb 1994 08:49:37 GMT', '0', 'Sun, 06 Nov 1994',
+    '1994-11-06T08:49:37Z!';
   my $listed = "SELECT coalesce(extract(epoch FROM last_modified)::bigint::text, 'unknown') FROM s3_list_objects();";
-  gives("lists:dated:$_", $listed, '784111777') for '1994-11-06T08:49:37.000Z', 'Sun, 06 Nov 1994 08:49:37 GMT', '1994-11-06 08:49:37+00:00';
+  gives("lists:dated:$_", $listed, '784111777') for '1994-11-06T08:49:37.000Z', 'Sun, 06 Nov 1994 08:49:37 GMT',
+    '1994-11-06 08:49:37+00:00';
   gives("lists:dated:$_", $listed, 'unknown') for '', 'today', '1994-13-06T08:49:37.000Z';
 };
 
 subtest 'white space and prefixes' => sub {
-  gives('spaces', "SELECT size, etag, content_type, metadata ->> 'owner' FROM s3_head_object('k');", '5|5d41402abc4b2a76b9719d911017c592|text/plain|somebody');
+  gives('spaces', "SELECT size, etag, content_type, metadata ->> 'owner' FROM s3_head_object('k');",
+    '5|5d41402abc4b2a76b9719d911017c592|text/plain|somebody');
   my $row = "SELECT key, size, etag, extract(year FROM last_modified) FROM s3_list_objects();";
   gives("lists:$_", $row, 'k|5|c|2026') for qw(spaces prefixed);
 };
 
 subtest 'policies' => sub {
   gives('policy:good', "SELECT s3_get_bucket_policy() = '{\"Id\": \"é\", \"Statement\": []}';", 't');
-  gives("policy:$_", 'SELECT s3_get_bucket_policy();', '08P01', message => qr/malformed reply from S3/) for qw(nul key deep cut number surrogate utf8 empty);
+  gives("policy:$_", 'SELECT s3_get_bucket_policy();', '08P01', message => qr/malformed reply from S3/)
+    for qw(nul key deep cut number surrogate utf8 empty);
 };
 
 subtest 'listings without an end' => sub {
@@ -100,7 +106,8 @@ subtest 'listings without an end' => sub {
 };
 
 subtest 'delete markers' => sub {
-  gives('marker', $_, 'P0002', message => qr/this version is a delete marker/) for "SELECT s3_get_object('k', version_id => 'v');", "SELECT s3_head_object('k', version_id => 'v');",
+  gives('marker', $_, 'P0002', message => qr/this version is a delete marker/)
+    for "SELECT s3_get_object('k', version_id => 'v');", "SELECT s3_head_object('k', version_id => 'v');",
     "SELECT s3_get_large_object('k', version_id => 'v');";
   gives('status:405', "SELECT s3_get_object('k');", '38000');
 };
@@ -116,12 +123,15 @@ subtest "S3's own words" => sub {
   my $kms = 'User: arn:aws:sts::123456789012:assumed-role/a-role-with-a-rather-long-name-that-somebody-chose/session-of-that-role is not authorized to perform: kms:GenerateDataKey on resource: '
     . 'arn:aws:kms:eu-central-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef because no identity-based policy allows the kms:GenerateDataKey action';
   gives("says:$kms", $get, '38000', detail => qr/\Q$kms\E/);
-  gives('says:The header x-amz-server-side-encryption is wanted, see https://docs.example.com/why?a=b', $get, '38000', detail => qr{x-amz-server-side-encryption is wanted, see https://docs\.example\.com/why\?a=b});
+  gives('says:The header x-amz-server-side-encryption is wanted, see https://docs.example.com/why?a=b', $get, '38000',
+    detail => qr{x-amz-server-side-encryption is wanted, see https://docs\.example\.com/why\?a=b});
   my $long = join ' ', map { "word$_" } 1 .. 400;
   gives("says:$long", $get, '38000', detail => qr/word1 word2 .* word\d+…/);
   my $secret = '0123456789abcdef' x 4;
-  gives("says:$_", $get, '38000', detail => qr/S3 says: .*\*\*\*\*/, not => qr/CANARY|0123456789abcdef/) for "the URL https://h/k?X-Amz-Credential=AKIA%2F1&X-Amz-Signature=$secret&x=y", "Signature=$secret, is wrong",
-    "x-amz-security-token: tokenCANARYtoken", "got tokenCANARYtoken and $secret", "Authorization: AWS4-HMAC-SHA256 Credential=AKIAFAULT/x, Signature=$secret", 'token=tokenCANARYtoken';
+  gives("says:$_", $get, '38000', detail => qr/S3 says: .*\*\*\*\*/, not => qr/CANARY|0123456789abcdef/)
+    for "the URL https://h/k?X-Amz-Credential=AKIA%2F1&X-Amz-Signature=$secret&x=y", "Signature=$secret, is wrong",
+    "x-amz-security-token: tokenCANARYtoken", "got tokenCANARYtoken and $secret",
+    "Authorization: AWS4-HMAC-SHA256 Credential=AKIAFAULT/x, Signature=$secret", 'token=tokenCANARYtoken';
   gives("says:one\ntwo", $get, '38000', detail => qr/one two/);
 };
 

@@ -20,12 +20,14 @@ sub new_db {
   my ($name, @settings) = @_;
   my $db = $server->new_database("neon_s3_t_$$ $name");
   $db->do('CREATE EXTENSION neon_s3;', 'GRANT EXECUTE ON FUNCTION s3_presign_get TO ' . ident($owner) . ';',
-    'GRANT EXECUTE ON PROCEDURE s3_run_outbox TO ' . ident($drainer) . ';', 'GRANT CREATE ON SCHEMA public TO ' . ident($owner) . ';', @settings,
+    'GRANT EXECUTE ON PROCEDURE s3_run_outbox TO ' . ident($drainer) . ';', 'GRANT CREATE ON SCHEMA public TO '
+    . ident($owner) . ';', @settings,
     'SET ROLE ' . ident($owner) . ';', 'SET client_min_messages = error;', 'SELECT s3_create_files_table();', 'SELECT s3_track_files();');
   return $db;
 }
 
-sub insert { return 'INSERT INTO s3_files (object_key, file_url, user_id) SELECT k, \'u\', \'me\' FROM unnest(ARRAY[' . join(', ', map { lit($_) } @_) . ']::text[]) AS k;' }
+sub insert { return 'INSERT INTO s3_files (object_key, file_url, user_id) SELECT k, \'u\', \'me\' FROM unnest(ARRAY['
+  . join(', ', map { lit($_) } @_) . ']::text[]) AS k;' }
 sub last_of { return (@_)[-1] }
 
 my @real = s3_settings($bucket);
@@ -55,12 +57,15 @@ subtest 'refusals' => sub {
   my $call = 'CALL s3_run_outbox();';
   my $in_block = qr/\As3_run_outbox cannot run inside a transaction block\z/;
   refused(($db->try(@real, 'BEGIN;', $call))[-1], '2D000', 'in a transaction block', message => $in_block);
-  refused(($db->try(@real, 'CREATE FUNCTION run() RETURNS void LANGUAGE plpgsql AS $$ BEGIN CALL s3_run_outbox(); END $$;', 'SELECT run();'))[-1], '2D000', 'in a function', message => $in_block);
+  refused(($db->try(@real, 'CREATE FUNCTION run() RETURNS void LANGUAGE plpgsql AS $$ BEGIN CALL s3_run_outbox(); END $$;',
+    'SELECT run();'))[-1], '2D000', 'in a function', message => $in_block);
   refused(($db->try(@real, 'CREATE PROCEDURE run_with() LANGUAGE plpgsql SET work_mem = \'1MB\' AS $$ BEGIN CALL s3_run_outbox(); END $$;', 'CALL run_with();'))[-1], '2D000', 'in a procedure with settings');
-  refused(($db->try(@real, 'DO $$ BEGIN CALL s3_run_outbox(); EXCEPTION WHEN no_data_found THEN END $$;'))[-1], '2D000', 'in a subtransaction');
+  refused(($db->try(@real, 'DO $$ BEGIN CALL s3_run_outbox(); EXCEPTION WHEN no_data_found THEN END $$;'))[-1], '2D000',
+    'in a subtransaction');
   refused(last_of($db->try(@real, "CALL s3_run_outbox($_);")), '22023', "max_items $_") for qw(NULL 0 -1);
   refused(last_of($db->try(@real, 'SET default_transaction_read_only = on;', $call)), '25006', 'read only');
-  refused(last_of($db->try(@real, 'SET ROLE ' . ident($_) . ';', $call)), '42501', 'not granted', message => qr/permission denied for procedure/) for $web, $owner;
+  refused(last_of($db->try(@real, 'SET ROLE ' . ident($_) . ';', $call)), '42501', 'not granted',
+    message => qr/permission denied for procedure/) for $web, $owner;
   is_deeply items($db), ['k pending'], 'nothing has happened';
   is last_of($db->try(@real, 'DO $$ BEGIN CALL s3_run_outbox(); END $$;'))->{state}, '00000', 'in an anonymous block: works';
   is_empty($db, '... and is done');
@@ -100,7 +105,8 @@ subtest 'only what was committed, only when it is due' => sub {
 subtest 'a key that has a row in any table of the bucket' => sub {
   $db->do('SET ROLE ' . ident($owner) . ';', @real[0 .. -1], 'CREATE TABLE more (object_key varchar UNIQUE, note text);');
   $db->do(@real, 'SET client_min_messages = error;', "SELECT s3_track_files('more');");
-  $db->do(@real, insert(qw(a b c)), "SELECT s3_put_objects('{a,b,c}', '{x,x,x}');", 'ALTER TABLE more ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;');
+  $db->do(@real, insert(qw(a b c)), "SELECT s3_put_objects('{a,b,c}', '{x,x,x}');",
+    'ALTER TABLE more ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;');
   $db->do('INSERT INTO more VALUES (\'a\');');
   my $inserting = $db->session('BEGIN;', "INSERT INTO more VALUES ('b');");
   $db->do('DELETE FROM s3_files;');
@@ -138,10 +144,14 @@ subtest 'during HTTP' => sub {
   wait_until(sub { $fault->requests });
   is_deeply [ $other->row("$held$session->{pid};") ], [ 't', 0 ], 'neither xid, xmin nor lock';
   is_deeply items($other), ['slow running'], 'the item is leased';
-  is_deeply [ $other->row("SELECT operation, items_total FROM s3_progress WHERE pid = $session->{pid};") ], [ 's3_run_outbox', 1 ], 's3_progress';
-  refused(last_of($other->try(insert('slow'))), '55006', 'its key cannot be inserted now', message => qr/\Aobject "slow" is being deleted\z/);
-  refused(last_of($other->try("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1; " . insert('slow'))), '55006', '... at any isolation level');
-  is $other->value('SELECT next_attempt_at - clock_timestamp() > interval \'60 s\' FROM s3_outbox;'), 't', 'the lease is longer than request_timeout and what follows it';
+  is_deeply [ $other->row("SELECT operation, items_total FROM s3_progress WHERE pid = $session->{pid};") ],
+    [ 's3_run_outbox', 1 ], 's3_progress';
+  refused(last_of($other->try(insert('slow'))), '55006', 'its key cannot be inserted now',
+    message => qr/\Aobject "slow" is being deleted\z/);
+  refused(last_of($other->try("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1; " . insert('slow'))), '55006',
+    '... at any isolation level');
+  is $other->value('SELECT next_attempt_at - clock_timestamp() > interval \'60 s\' FROM s3_outbox;'), 't',
+    'the lease is longer than request_timeout and what follows it';
   $other->do(insert('k'), 'DELETE FROM s3_files;');
   $other->do(@fault, 'CALL s3_run_outbox();');
   is_deeply [ map { "$_->{method} $_->{key}" } $fault->requests ], [ 'DELETE slow', 'DELETE k' ], 'another drainer takes what is left';
@@ -254,7 +264,8 @@ subtest 'who signs' => sub {
   my $start = sub { $other->do('DELETE FROM s3_files;', 'DELETE FROM s3_delete_queue;', insert('k'), 'DELETE FROM s3_files;') };
   $other->do("CREATE SERVER files FOREIGN DATA WRAPPER neon_s3 OPTIONS (endpoint '${\ $fault->endpoint('http')}', bucket 'bucket');",
     $mapping->(ident($owner), 'AKIAOWNER'), $mapping->('PUBLIC', 'AKIAPUBLIC'), $mapping->(ident($drainer), 'AKIADRAINER'),
-    'GRANT USAGE ON FOREIGN SERVER files TO ' . ident($owner) . ';', 'SET ROLE ' . ident($owner) . ';', 'SET client_min_messages = error;', "SELECT s3_track_files(server => 'files');");
+    'GRANT USAGE ON FOREIGN SERVER files TO ' . ident($owner) . ';', 'SET ROLE ' . ident($owner) . ';',
+    'SET client_min_messages = error;', "SELECT s3_track_files(server => 'files');");
   $start->();
   is $signer->(), 'AKIAOWNER', "the owner's mapping, not the caller's";
   is_empty($other, '... without USAGE of the caller');
@@ -277,9 +288,11 @@ subtest 'who signs' => sub {
 
 subtest 'a branch' => sub {
   my $name = "neon_s3_t_$$ branch";
-  $db->do('DELETE FROM s3_files;', 'DELETE FROM s3_delete_queue;', insert(qw(mine theirs pending)), @real, "SELECT s3_put_objects('{mine,theirs,pending}', '{x,x,x}');");
+  $db->do('DELETE FROM s3_files;', 'DELETE FROM s3_delete_queue;', insert(qw(mine theirs pending)), @real,
+    "SELECT s3_put_objects('{mine,theirs,pending}', '{x,x,x}');");
   $db->do("DELETE FROM s3_files WHERE object_key = 'pending';");
-  $server->do('DROP DATABASE IF EXISTS ' . ident($name) . ';', 'CREATE DATABASE ' . ident($name) . ' TEMPLATE ' . ident("neon_s3_t_$$ real") . ';');
+  $server->do('DROP DATABASE IF EXISTS ' . ident($name) . ';', 'CREATE DATABASE ' . ident($name) . ' TEMPLATE '
+    . ident("neon_s3_t_$$ real") . ';');
   my $branch = $server->with(PGDATABASE => $name);
   $server->on_end(sub { $server->try('DROP DATABASE IF EXISTS ' . ident($name) . ' WITH (FORCE);') });
   refused(last_of($branch->try(@real, 'CALL s3_run_outbox();')), '55000', 'a clone is fenced');
@@ -302,7 +315,8 @@ subtest 'a branch' => sub {
 
 subtest 'kill -9 in the middle' => sub {
   my $own = own_server(preload => 1);
-  $own->do('CREATE EXTENSION neon_s3;', 'SET client_min_messages = error;', @fault, 'SELECT s3_create_files_table();', 'SELECT s3_track_files();', 'SELECT s3_arm_lifecycle();',
+  $own->do('CREATE EXTENSION neon_s3;', 'SET client_min_messages = error;', @fault, 'SELECT s3_create_files_table();',
+    'SELECT s3_track_files();', 'SELECT s3_arm_lifecycle();',
     insert(qw(slow k)), 'DELETE FROM s3_files;');
   $fault->plays('gate');
   my $session = $own->session(@fault);

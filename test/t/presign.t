@@ -46,7 +46,8 @@ my @parts = map { file_of($_) } @contents;
 
 sub start { return text(curl('POST', sql("s3_presign('POST', $_[0], query => '{\"uploads\": \"\"}')")), 'UploadId') }
 
-sub part_url { my ($upload, $number, $more) = @_; return sql("s3_presign_upload_part($k, " . lit($upload) . ", $number" . ($more // '') . ')') }
+sub part_url { my ($upload, $number, $more) = @_; return sql("s3_presign_upload_part($k, " . lit($upload) . ", $number"
+  . ($more // '') . ')') }
 
 sub list_parts { return curl('GET', sql("s3_presign('GET', $k, query => " . lit({ uploadId => $_[0] }) . ')')) }
 
@@ -84,7 +85,8 @@ subtest 'three parts' => sub {
   is code(send_file(part_url($upload, 1, ", '1 s', signed_at => now() - interval '1 min'"), $small)), '403 AccessDenied', 'expired';
   is code(send_file(part_url('no-such-upload', 1), $small)), '404 NoSuchUpload', 'an upload that is none';
   is code(curl('GET', sql("s3_presign_get($k)"))), '404 NoSuchKey', 'there is no object yet';
-  my @listed = map { join ' ', m{<PartNumber>(\d+)</PartNumber>}, m{<Size>(\d+)</Size>} } list_parts($upload)->{body} =~ m{<Part>(.*?)</Part>}gs;
+  my @listed = map { join ' ', m{<PartNumber>(\d+)</PartNumber>},
+    m{<Size>(\d+)</Size>} } list_parts($upload)->{body} =~ m{<Part>(.*?)</Part>}gs;
   is_deeply \@listed, [ '1 ' . 5 * $MiB, '2 ' . 5 * $MiB, '3 12345' ], 'ListParts: nobody has touched the parts';
 
   is code(complete($upload, @etags[ 0, 1 ], [ 3, '"00000000000000000000000000000000"' ])), '400 InvalidPart', 'a wrong ETag is refused';
@@ -117,7 +119,8 @@ subtest 'arguments' => sub {
   my $at = "signed_at => '2026-01-01T00:00:00Z'";
   for (1, 10000) {
     is sql("s3_presign_upload_part('k', 'a+b/c=~é', $_, $at)"),
-      sql("s3_presign('PUT', 'k', query => '{\"partNumber\": \"$_\", \"uploadId\": \"a+b/c=~é\"}', $at)"), "part $_: as s3_presign signs it";
+      sql("s3_presign('PUT', 'k', query => '{\"partNumber\": \"$_\", \"uploadId\": \"a+b/c=~é\"}', $at)"),
+      "part $_: as s3_presign signs it";
   }
 };
 
@@ -128,7 +131,8 @@ subtest 'another length' => sub {
   my $put = sub { code(curl('PUT', $url, body => $_[0])) };
   is $put->('12345'), '200', 'as signed';
   is $put->($_), '403 SignatureDoesNotMatch', length($_) . ' bytes' for '', '1234', '123456';
-  is code(curl('PUT', $url, body => '12345', arguments => [ '-H', 'Transfer-Encoding: chunked' ])), '403 SignatureDoesNotMatch', 'no length at all';
+  is code(curl('PUT', $url, body => '12345', arguments => [ '-H', 'Transfer-Encoding: chunked' ])),
+    '403 SignatureDoesNotMatch', 'no length at all';
   is curl('GET', sql("s3_presign_get('one/length')"))->{body}, '12345', 'the object is as it was';
 };
 
@@ -152,13 +156,16 @@ subtest 'another MD5' => sub {
   my %md5 = map { $_ => md5_base64($_) . '==' } qw(12345 54321);
   my $url = sql("s3_presign_put('one/md5', headers => " . lit({ 'content-md5' => $md5{12345} }) . ')');
   is code(curl('PUT', $url, body => '12345', headers => { 'content-md5' => $md5{12345} })), '200', 'as signed';
-  is code(curl('PUT', $url, body => '54321', headers => { 'content-md5' => $md5{54321} })), '403 SignatureDoesNotMatch', 'another MD5 than signed';
-  is code(curl('PUT', $url, body => '54321', headers => { 'content-md5' => $md5{12345} })), '400 BadDigest', 'another content under the signed MD5';
+  is code(curl('PUT', $url, body => '54321', headers => { 'content-md5' => $md5{54321} })), '403 SignatureDoesNotMatch',
+    'another MD5 than signed';
+  is code(curl('PUT', $url, body => '54321', headers => { 'content-md5' => $md5{12345} })), '400 BadDigest',
+    'another content under the signed MD5';
   is curl('GET', sql("s3_presign_get('one/md5')"))->{body}, '12345', 'the object is as it was';
 };
 
 subtest 'onto an existing object' => sub {
-  my $put = sub { my ($name, %headers) = @_; code(curl('PUT', sql("s3_presign_put('one/$name', overwrite => false)"), body => 'second', headers => \%headers)) };
+  my $put = sub { my ($name, %headers) = @_; code(curl('PUT', sql("s3_presign_put('one/$name', overwrite => false)"),
+    body => 'second', headers => \%headers)) };
   is $put->('length'), '403 SignatureDoesNotMatch', 'without the header';
   my $reply = $put->('length', 'if-none-match' => '*');
 SKIP: {
@@ -187,13 +194,16 @@ subtest 's3_presign_explain' => sub {
     "'DELETE', 'k', '7 days', bucket => 'other.bucket', signed_at => '2024-02-29T23:59:59.9Z'",
   );
   for my $call (@calls) {
-    my ($json) = $db->value(s3_settings($bucket), "SET neon_s3.session_token = 'a/+= b';", "SELECT to_json(e) FROM s3_presign_explain($call) e;");
+    my ($json) = $db->value(s3_settings($bucket), "SET neon_s3.session_token = 'a/+= b';",
+      "SELECT to_json(e) FROM s3_presign_explain($call) e;");
     my $e = from_json($json);
     is_deeply [ sort keys %$e ], [qw(canonical_request credential_scope signature string_to_sign url)], $call;
     my ($date) = $e->{url} =~ /X-Amz-Date=(\w+)/;
     my $again = $call =~ /signed_at/ ? $call : "$call, signed_at => '$date'";
-    is $e->{url}, $db->value(s3_settings($bucket), "SET neon_s3.session_token = 'a/+= b';", "SELECT s3_presign($again);"), '... the URL is that of s3_presign';
-    is $e->{string_to_sign}, join("\n", 'AWS4-HMAC-SHA256', $date, $e->{credential_scope}, sha256_hex(encode('utf8', $e->{canonical_request}))),
+    is $e->{url}, $db->value(s3_settings($bucket), "SET neon_s3.session_token = 'a/+= b';", "SELECT s3_presign($again);"),
+      '... the URL is that of s3_presign';
+    is $e->{string_to_sign}, join("\n", 'AWS4-HMAC-SHA256', $date, $e->{credential_scope},
+      sha256_hex(encode('utf8', $e->{canonical_request}))),
       '... string_to_sign has the hash of canonical_request';
     is $e->{signature}, signature($e->{credential_scope}, $e->{string_to_sign}), '... whose HMAC is signature';
     like $e->{url}, qr/&X-Amz-Signature=\Q$e->{signature}\E\z/, '... which ends the URL';
@@ -202,7 +212,8 @@ subtest 's3_presign_explain' => sub {
     my ($method, $path, $query, @rest) = split /\n/, $e->{canonical_request};
     my ($url_path, $url_query) = $e->{url} =~ m{\Ahttp://[^/]+([^?]*)\?(.*)\z};
     is "$method $path", "\U@{[$call =~ /'(\w+)'/]}\E $url_path", '... canonical_request: method and path';
-    is $query, join('&', sort { ($a =~ /\A([^=]*)/)[0] cmp ($b =~ /\A([^=]*)/)[0] } grep { !/\AX-Amz-Signature=/ } split /&/, $url_query), '... the sorted query';
+    is $query, join('&', sort { ($a =~ /\A([^=]*)/)[0] cmp ($b =~ /\A([^=]*)/)[0] } grep { !/\AX-Amz-Signature=/ } split /&/,
+      $url_query), '... the sorted query';
     is $rest[-1], 'UNSIGNED-PAYLOAD', '... the payload';
     unlike join("\n", values %$e), qr/\Q$ENV{S3_SECRET_ACCESS_KEY}\E/, '... no secret anywhere';
   }
@@ -232,7 +243,8 @@ subtest 'the same call across midnight, a new secret and a new region' => sub {
       }
     }
   }
-  my @rows = $db->rows("SET neon_s3.access_key_id = 'AKIAIOSFODNN7EXAMPLE';", "SET neon_s3.endpoint = 'https://s3.example.com';", @statements);
+  my @rows = $db->rows("SET neon_s3.access_key_id = 'AKIAIOSFODNN7EXAMPLE';",
+    "SET neon_s3.endpoint = 'https://s3.example.com';", @statements);
   is @rows, @expected, @rows . ' calls in one session';
   my @wrong;
   for (0 .. $#expected) {

@@ -16,12 +16,16 @@ my $account = '0123456789abcdef0123456789abcdef';
 my @providers = (
   { name => 'AWS', region => 'eu-central-1', url => 'https://my-bucket.s3.eu-central-1.amazonaws.com/dir/a%20b.txt', boto3 => {} },
   { name => 'AWS, us-east-1', region => 'us-east-1', url => 'https://my-bucket.s3.us-east-1.amazonaws.com/dir/a%20b.txt' },
-  { name => 'AWS, a dot in the bucket', region => 'eu-central-1', bucket => 'my.bucket', url => 'https://s3.eu-central-1.amazonaws.com/my.bucket/dir/a%20b.txt',
+  { name => 'AWS, a dot in the bucket', region => 'eu-central-1', bucket => 'my.bucket',
+  url => 'https://s3.eu-central-1.amazonaws.com/my.bucket/dir/a%20b.txt',
     boto3 => {} },
-  { name => 'AWS GovCloud', region => 'us-gov-west-1', url => 'https://my-bucket.s3.us-gov-west-1.amazonaws.com/dir/a%20b.txt', boto3 => {} },
-  { name => 'AWS GovCloud, east', region => 'us-gov-east-1', url => 'https://my-bucket.s3.us-gov-east-1.amazonaws.com/dir/a%20b.txt', boto3 => {} },
+  { name => 'AWS GovCloud', region => 'us-gov-west-1',
+  url => 'https://my-bucket.s3.us-gov-west-1.amazonaws.com/dir/a%20b.txt', boto3 => {} },
+  { name => 'AWS GovCloud, east', region => 'us-gov-east-1',
+  url => 'https://my-bucket.s3.us-gov-east-1.amazonaws.com/dir/a%20b.txt', boto3 => {} },
   { name => 'AWS China', region => 'cn-north-1', url => 'https://my-bucket.s3.cn-north-1.amazonaws.com.cn/dir/a%20b.txt', boto3 => {} },
-  { name => 'AWS China, Ningxia', region => 'cn-northwest-1', url => 'https://my-bucket.s3.cn-northwest-1.amazonaws.com.cn/dir/a%20b.txt', boto3 => {} },
+  { name => 'AWS China, Ningxia', region => 'cn-northwest-1',
+  url => 'https://my-bucket.s3.cn-northwest-1.amazonaws.com.cn/dir/a%20b.txt', boto3 => {} },
   { name => 'AWS dual-stack', region => 'eu-west-1', endpoint => 'https://s3.dualstack.eu-west-1.amazonaws.com',
     url => 'https://my-bucket.s3.dualstack.eu-west-1.amazonaws.com/dir/a%20b.txt', boto3 => { s3 => { use_dualstack_endpoint => 1 } } },
   { name => 'AWS FIPS', region => 'us-gov-west-1', endpoint => 'https://s3-fips.us-gov-west-1.amazonaws.com',
@@ -35,28 +39,34 @@ my @providers = (
   { name => 'AWS transfer acceleration, dual-stack', region => 'eu-west-1', endpoint => 'https://s3-accelerate.dualstack.amazonaws.com',
     url => 'https://my-bucket.s3-accelerate.dualstack.amazonaws.com/dir/a%20b.txt',
     boto3 => { s3 => { use_accelerate_endpoint => 1, use_dualstack_endpoint => 1 } } },
-  { name => 'Neon Object Storage', region => 'us-east-2', endpoint => 'https://br-cool-darkness-a1b2c3d4.storage.c-1.us-east-2.aws.neon.tech',
+  { name => 'Neon Object Storage', region => 'us-east-2',
+  endpoint => 'https://br-cool-darkness-a1b2c3d4.storage.c-1.us-east-2.aws.neon.tech',
     url => 'https://br-cool-darkness-a1b2c3d4.storage.c-1.us-east-2.aws.neon.tech/my-bucket/dir/a%20b.txt', boto3 => {} },
   { name => 'Cloudflare R2', region => 'auto', endpoint => "https://$account.r2.cloudflarestorage.com",
     url => "https://$account.r2.cloudflarestorage.com/my-bucket/dir/a%20b.txt", boto3 => {} },
   { name => 'Cloudflare R2, EU jurisdiction', region => 'auto', endpoint => "https://$account.eu.r2.cloudflarestorage.com",
     url => "https://$account.eu.r2.cloudflarestorage.com/my-bucket/dir/a%20b.txt", boto3 => {} },
-  { name => 'Cloudflare R2, virtual', region => 'auto', endpoint => "https://$account.r2.cloudflarestorage.com", addressing_style => 'virtual',
+  { name => 'Cloudflare R2, virtual', region => 'auto', endpoint => "https://$account.r2.cloudflarestorage.com",
+  addressing_style => 'virtual',
     url => "https://my-bucket.$account.r2.cloudflarestorage.com/dir/a%20b.txt", boto3 => {} },
   { name => 'Backblaze B2', region => 'us-west-004', endpoint => 'https://s3.us-west-004.backblazeb2.com',
     url => 'https://s3.us-west-004.backblazeb2.com/my-bucket/dir/a%20b.txt', boto3 => {} },
-  { name => 'Backblaze B2, virtual', region => 'eu-central-003', endpoint => 'https://s3.eu-central-003.backblazeb2.com', addressing_style => 'virtual',
+  { name => 'Backblaze B2, virtual', region => 'eu-central-003', endpoint => 'https://s3.eu-central-003.backblazeb2.com',
+  addressing_style => 'virtual',
     url => 'https://my-bucket.s3.eu-central-003.backblazeb2.com/dir/a%20b.txt', boto3 => {} },
   { name => 'DigitalOcean Spaces', region => 'nyc3', endpoint => 'https://nyc3.digitaloceanspaces.com', addressing_style => 'virtual',
     url => 'https://my-bucket.nyc3.digitaloceanspaces.com/dir/a%20b.txt', boto3 => {} },
   { name => 'Google Cloud Storage', region => 'auto', endpoint => 'https://storage.googleapis.com',
     url => 'https://storage.googleapis.com/my-bucket/dir/a%20b.txt', boto3 => {} },
-  { name => 'Google Cloud Storage, by location', region => 'europe-west1', endpoint => 'https://storage.googleapis.com', addressing_style => 'virtual',
+  { name => 'Google Cloud Storage, by location', region => 'europe-west1', endpoint => 'https://storage.googleapis.com',
+  addressing_style => 'virtual',
     url => 'https://my-bucket.storage.googleapis.com/dir/a%20b.txt', boto3 => {} },
-  { name => 'Ceph RGW', region => 'us-east-1', endpoint => 'http://rgw.example.com:7480', url => 'http://rgw.example.com:7480/my-bucket/dir/a%20b.txt', boto3 => {} },
+  { name => 'Ceph RGW', region => 'us-east-1', endpoint => 'http://rgw.example.com:7480',
+  url => 'http://rgw.example.com:7480/my-bucket/dir/a%20b.txt', boto3 => {} },
   { name => 'Ceph RGW, rgw_dns_name', region => 'default', endpoint => 'https://s3.example.com', addressing_style => 'virtual',
     url => 'https://my-bucket.s3.example.com/dir/a%20b.txt', boto3 => {} },
-  { name => 'Garage', region => 'garage', endpoint => 'http://garage.example.com:3900', url => 'http://garage.example.com:3900/my-bucket/dir/a%20b.txt', boto3 => {} },
+  { name => 'Garage', region => 'garage', endpoint => 'http://garage.example.com:3900',
+  url => 'http://garage.example.com:3900/my-bucket/dir/a%20b.txt', boto3 => {} },
   { name => 'SeaweedFS', region => 'us-east-1', endpoint => 'http://seaweedfs.example.com:8333',
     url => 'http://seaweedfs.example.com:8333/my-bucket/dir/a%20b.txt', boto3 => {} },
   { name => 'Supabase Storage', region => 'eu-central-1', endpoint => 'https://abcdefghijklmnopqrst.storage.supabase.co/storage/v1/s3',
@@ -76,7 +86,8 @@ sub ours {
   my %found;
   @found{qw(get put public form scope)} = $db->row((map { "SET neon_s3.$_ = " . lit($settings{$_}) . ';' } sort keys %settings),
     "SELECT s3_presign_get(k, '777', signed_at => t), s3_presign_put(k, 'text/plain', '777', signed_at => t), s3_public_url(k), p.url,"
-      . " p.fields->>'x-amz-credential' FROM (VALUES (" . lit($key) . ', ' . lit($time) . "::timestamptz)) v(k, t), s3_presign_post(k, signed_at => t) p;");
+      . " p.fields->>'x-amz-credential' FROM (VALUES (" . lit($key) . ', ' . lit($time)
+      . "::timestamptz)) v(k, t), s3_presign_post(k, signed_at => t) p;");
   return \%found;
 }
 
@@ -141,15 +152,19 @@ for my $n (0 .. $#providers) {
 # ---------------------------------------------------------------- URLs for the host that clients reach
 
 subtest 'public_endpoint' => sub {
-  my @set = ("SET neon_s3.access_key_id = '$access_key';", "SET neon_s3.secret_access_key = '$secret';", "SET neon_s3.bucket = 'my-bucket';",
+  my @set = ("SET neon_s3.access_key_id = '$access_key';", "SET neon_s3.secret_access_key = '$secret';",
+    "SET neon_s3.bucket = 'my-bucket';",
     "SET neon_s3.endpoint = 'http://rgw.internal:7480';");
   my $public = "SET neon_s3.public_endpoint = 'https://files.example.com/s3';";
   my $at = "signed_at => '2026-11-22T00:00:00Z'";
-  is $db->value(@set, $public, "SELECT s3_presign_get('k', $at);"), $db->value(@set, "SET neon_s3.endpoint = 'https://files.example.com/s3';", "SELECT s3_presign_get('k', $at);"),
+  is $db->value(@set, $public, "SELECT s3_presign_get('k', $at);"),
+    $db->value(@set, "SET neon_s3.endpoint = 'https://files.example.com/s3';", "SELECT s3_presign_get('k', $at);"),
     'as if it were the endpoint';
-  like $db->value(@set, $public, "SELECT (s3_presign_post('k', $at)).url;"), qr{\Ahttps://files\.example\.com/s3/my-bucket\z}, '... for forms';
+  like $db->value(@set, $public, "SELECT (s3_presign_post('k', $at)).url;"),
+    qr{\Ahttps://files\.example\.com/s3/my-bucket\z}, '... for forms';
   like $db->value(@set, $public, "SELECT s3_public_url('k');"), qr{\Ahttps://files\.example\.com/s3/my-bucket/k\z}, '... for public URLs';
-  like $db->value(@set, $public, "SET neon_s3.public_endpoint = '';", "SELECT s3_public_url('k');"), qr{\Ahttp://rgw\.internal:7480/}, 'empty: the endpoint';
+  like $db->value(@set, $public, "SET neon_s3.public_endpoint = '';", "SELECT s3_public_url('k');"),
+    qr{\Ahttp://rgw\.internal:7480/}, 'empty: the endpoint';
 };
 
 done_testing;

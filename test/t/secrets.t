@@ -73,19 +73,24 @@ sub live {
 
 # ---------------------------------------------------------------- every place that shows something
 
-my @calls = ($sign, "SELECT s3_presign_put('k', 'a/b', content_length => 1);", "SELECT s3_presign_head('k');", "SELECT s3_presign_delete('k');",
-  "SELECT s3_presign('GET', NULL, query => '{\"acl\": \"\"}');", "SELECT s3_public_url('k');", "SELECT * FROM s3_presign_upload('f', 'a/b');",
+my @calls = ($sign, "SELECT s3_presign_put('k', 'a/b', content_length => 1);", "SELECT s3_presign_head('k');",
+  "SELECT s3_presign_delete('k');",
+  "SELECT s3_presign('GET', NULL, query => '{\"acl\": \"\"}');", "SELECT s3_public_url('k');",
+  "SELECT * FROM s3_presign_upload('f', 'a/b');",
   "EXPLAIN (ANALYZE, VERBOSE, SETTINGS) $sign");
 my @failing = ("SELECT s3_presign_get('');", "SELECT s3_presign_get('k', '8 days');", "SELECT s3_presign_get('k', bucket => 'x');",
-  "SELECT s3_presign_get('k', headers => '{\"host\": \"x\"}');", "SELECT s3_presign('PATCH', 'k');", "SELECT s3_presign_get('k', server => 'x');",
+  "SELECT s3_presign_get('k', headers => '{\"host\": \"x\"}');", "SELECT s3_presign('PATCH', 'k');",
+  "SELECT s3_presign_get('k', server => 'x');",
   "SELECT s3_presign_get('k', query => '[]');", "SELECT s3_save_metadata(NULL, NULL, NULL);", "SET neon_s3.secret_access_key = DEFAULT;",
   "SET neon_s3.endpoint = 'x';", 'SELECT 1/0;');
 my $listed = "SELECT name FROM pg_settings WHERE name ~ '^neon_s3.*(access|secret|session)';";
-my @settings_views = ('SELECT * FROM pg_settings;', 'SELECT * FROM pg_show_all_settings();', 'SHOW ALL;', 'SELECT * FROM pg_db_role_setting;',
+my @settings_views = ('SELECT * FROM pg_settings;', 'SELECT * FROM pg_show_all_settings();', 'SHOW ALL;',
+  'SELECT * FROM pg_db_role_setting;',
   'SELECT * FROM pg_roles;', 'SELECT * FROM pg_proc WHERE proname ~ \'^s3_\';', 'SELECT * FROM pg_stat_activity;',
   'SELECT * FROM information_schema.routines WHERE routine_name ~ \'^s3_\';', 'SELECT * FROM information_schema.sql_implementation_info;',
   $listed, map({ ("SHOW neon_s3.$_;", "SELECT current_setting('neon_s3.$_');", "SELECT current_setting('neon_s3.$_', true);") } @names),
-  "BEGIN; SELECT set_config('neon_s3.secret_access_key', 'x', true); ROLLBACK; SHOW neon_s3.secret_access_key;", 'RESET ALL;', 'DISCARD ALL;');
+  "BEGIN; SELECT set_config('neon_s3.secret_access_key', 'x', true); ROLLBACK; SHOW neon_s3.secret_access_key;",
+  'RESET ALL;', 'DISCARD ALL;');
 my $statement_texts = 'SELECT * FROM pg_stat_statements;';
 
 sub search_everywhere {
@@ -104,7 +109,8 @@ sub search_everywhere {
     is_deeply [ map { $by_sql{$_}{state} } @calls, $settings_views[0], 'SHOW ALL;' ], [ ('00000') x (@calls + 2) ], '... where calls work';
     is $by_sql{"SHOW neon_s3.$_;"}{out}, '****', "... and neon_s3.$_ is ****" for @names;
     is $by_sql{$listed}{out}, '', '... and pg_settings does not even list them';
-    is scalar(grep { $_->{state} ne '00000' } @results[ @calls .. $#calls + @failing ]), @failing - ($role eq 'superuser'), '... and bad calls fail';
+    is scalar(grep { $_->{state} ne '00000' } @results[ @calls .. $#calls + @failing ]), @failing - ($role eq 'superuser'),
+      '... and bad calls fail';
   }
   for my $program (qw(pg_dump pg_dumpall)) {
     my ($status, $out, $err) = run_program([ "$own->{bin}/$program" ], '', $own->{env});
@@ -161,19 +167,22 @@ subtest 'secrets that a superuser SET' => sub {
   # The text of a SET is in the log, in pg_stat_statements and, while it runs, in pg_stat_activity: those are left out here.
   my @results = $own->try(join(' ', set_of($of_set)), $sign, @settings_views[ 0 .. 5 ],
     map({ ("SHOW neon_s3.$_;", "SELECT current_setting('neon_s3.$_');") } @names), (grep { !/DEFAULT/ } @failing),
-    "BEGIN; SET LOCAL neon_s3.secret_access_key = 'other';", "SELECT set_config('neon_s3.secret_access_key', 'another', true);", 'ROLLBACK;', $sign, 'SET SESSION AUTHORIZATION ordinary;', $sign,
+    "BEGIN; SET LOCAL neon_s3.secret_access_key = 'other';",
+    "SELECT set_config('neon_s3.secret_access_key', 'another', true);", 'ROLLBACK;', $sign, 'SET SESSION AUTHORIZATION ordinary;', $sign,
     @settings_views[ 0 .. 5 ], map({ "SHOW neon_s3.$_;" } @names));
   my @urls = grep { $_->{sql} eq $sign } @results;
   is $urls[0]{out}, right_url($of_set, "SET neon_s3.region = 'us-west-2';"), 'they sign';
   is $_->{out}, $urls[0]{out}, '... still' for @urls[ 1, 2 ];
-  is_deeply [ map { $_->{sql} } grep { $_->{sql} ne $sign && "$_->{out}$_->{notices}" =~ $any_secret } @results ], [], '... and nothing shows them';
+  is_deeply [ map { $_->{sql} } grep { $_->{sql} ne $sign && "$_->{out}$_->{notices}" =~ $any_secret } @results ], [],
+    '... and nothing shows them';
 
   is_deeply [ map { $_->{out} } grep { $_->{sql} =~ /set_config/ } @results ], ['****'], 'set_config gives no value back';
 
   my $connected = $own->with(PGOPTIONS => join ' ', map { "-c neon_s3.$_=$of_set->{$_}" } @names);
   @results = $connected->try($sign, @settings_views);
   is $results[0]{out}, $urls[0]{out}, 'given when connecting they sign as well';
-  is_deeply [ map { $_->{sql} } grep { "$_->{out}$_->{notices}" =~ $any_secret } @results[ 1 .. $#results ] ], [], '... and nothing shows them';
+  is_deeply [ map { $_->{sql} } grep { "$_->{out}$_->{notices}" =~ $any_secret } @results[ 1 .. $#results ] ], [],
+    '... and nothing shows them';
 };
 
 # ---------------------------------------------------------------- parallel workers
@@ -189,7 +198,8 @@ sub check_parallel {
   subtest "parallel workers: $name" => sub {
     my @expected = $reference->row(set_of($secrets), "SET neon_s3.bucket = 'my-bucket';", "SET neon_s3.region = 'us-west-2';",
       $query =~ s/FROM numbers/FROM generate_series(1, 5000) n/r);
-    my @results = $session->try("@parallel @first SELECT 1;", "EXPLAIN (ANALYZE, COSTS off) $query", $query, 'SHOW neon_s3.secret_access_key;');
+    my @results = $session->try("@parallel @first SELECT 1;", "EXPLAIN (ANALYZE, COSTS off) $query", $query,
+      'SHOW neon_s3.secret_access_key;');
     my $plan = $results[1]{out} =~ tr/\x1e/\n/r;
     like $plan, qr/Workers Launched: [12]\b.*Partial Aggregate/s, 'workers did it' or diag $plan;
     is_deeply [ split /\x1f/, $results[2]{out} ], \@expected, '... and signed with the right secret';

@@ -48,8 +48,10 @@ my @changes = (
   [ 'the region', "ALTER SERVER files OPTIONS (SET region 'eu-west-1');", qr/eu-west-1%2Fs3/ ],
   [ 'the bucket', "ALTER SERVER files OPTIONS (SET bucket 'other-bucket');", qr{//other-bucket\.} ],
   [ 'an endpoint', "ALTER SERVER files OPTIONS (ADD endpoint 'http://s3.example.com');", qr{^http://s3\.example\.com/other-bucket/k} ],
-  [ 'a public endpoint', "ALTER SERVER files OPTIONS (ADD public_endpoint 'https://cdn.example.com');", qr{^https://cdn\.example\.com/other-bucket/k} ],
-  [ 'the addressing style', "ALTER SERVER files OPTIONS (ADD addressing_style 'virtual');", qr{^https://other-bucket\.cdn\.example\.com/k} ],
+  [ 'a public endpoint', "ALTER SERVER files OPTIONS (ADD public_endpoint 'https://cdn.example.com');",
+  qr{^https://cdn\.example\.com/other-bucket/k} ],
+  [ 'the addressing style', "ALTER SERVER files OPTIONS (ADD addressing_style 'virtual');",
+  qr{^https://other-bucket\.cdn\.example\.com/k} ],
   [ 'the secret', "ALTER USER MAPPING FOR $app SERVER files OPTIONS (SET secret_access_key 'another');", qr/=OFAPP%2F/ ],
   [ 'the key ID', "ALTER USER MAPPING FOR $app SERVER files OPTIONS (SET access_key_id 'ANOTHER');", qr/=ANOTHER%2F/ ],
   [ 'a token', "ALTER USER MAPPING FOR $app SERVER files OPTIONS (ADD session_token 'token');", qr/Security-Token=token&/ ],
@@ -67,12 +69,14 @@ my @changes = (
   [ 'which it becomes', "ALTER DATABASE $database OWNER TO $app;", qr/=OFAPP%2F/ ],
   [ 'which it no longer is', "ALTER DATABASE $database OWNER TO $admin;", qr/^42501$/ ],
   [ 'USAGE for all', 'GRANT USAGE ON FOREIGN SERVER files TO PUBLIC;', qr/=OFAPP%2F/ ],
-  [ 'credentials of the database server', "ALTER SERVER files OPTIONS (ADD credential_providers 'profile', ADD credentials_file '/nonexistent');", qr/^F0000$/ ],
+  [ 'credentials of the database server',
+  "ALTER SERVER files OPTIONS (ADD credential_providers 'profile', ADD credentials_file '/nonexistent');", qr/^F0000$/ ],
   [ 'another owner', "ALTER SERVER files OWNER TO $owner;", qr/^F0000$/ ],
   [ 'that owner as a superuser', "ALTER ROLE $owner SUPERUSER;", qr/^F0000$/ ],
   [ 'that owner without', "ALTER ROLE $owner NOSUPERUSER;", qr/^F0000$/ ],
   [ 'another name', 'ALTER SERVER files RENAME TO archive;', qr/^42704$/ ],
-  [ 'another server of that name', 'ALTER SERVER spare RENAME TO files;', qr{^https://spare\.s3\.eu-north-1\.amazonaws\.com/k\?.*=OFSPARE%2F} ],
+  [ 'another server of that name', 'ALTER SERVER spare RENAME TO files;',
+  qr{^https://spare\.s3\.eu-north-1\.amazonaws\.com/k\?.*=OFSPARE%2F} ],
   [ 'no server', 'DROP SERVER files CASCADE;', qr/^42704$/ ],
   [ 'a new one', "CREATE SERVER files FOREIGN DATA WRAPPER neon_s3 OPTIONS (bucket 'new'); CREATE USER MAPPING FOR PUBLIC SERVER files OPTIONS (@{[ $secret->('OFNEW') ]}); "
       . "GRANT USAGE ON FOREIGN SERVER files TO $app;", qr{//new\..*=OFNEW%2F} ],
@@ -117,7 +121,8 @@ is_deeply regions($region, 'BEGIN;', to('eu-west-1'), $region, 'SAVEPOINT s;', t
     'SAVEPOINT s;', to('eu-west-3'), 'RELEASE s;', $region, 'ROLLBACK;', $region),
   [qw(eu-central-1 eu-west-1 eu-west-2 eu-west-1 eu-west-3 eu-central-1)], 'savepoints';
 (my $each = $region) =~ s/;$/ FROM generate_series(1, 3);/;
-is_deeply regions('BEGIN;', "DECLARE c CURSOR FOR $each", 'FETCH c;', to('eu-west-1'), 'FETCH c;', to('eu-west-2'), 'FETCH c;', 'ROLLBACK;'),
+is_deeply regions('BEGIN;', "DECLARE c CURSOR FOR $each", 'FETCH c;', to('eu-west-1'), 'FETCH c;', to('eu-west-2'),
+  'FETCH c;', 'ROLLBACK;'),
   [qw(eu-central-1 eu-west-1 eu-west-2)], 'while a cursor is open';
 is_deeply regions("CREATE FUNCTION alter_and_sign(region text) RETURNS text LANGUAGE plpgsql AS \$\$BEGIN
   EXECUTE format('ALTER SERVER files OPTIONS (SET region %L)', region); RETURN url('files'); END\$\$;",
@@ -128,7 +133,8 @@ is_deeply regions("CREATE FUNCTION alter_and_sign(region text) RETURNS text LANG
 
 my $host = "SELECT substring(url(NULL) FROM '//([^/]+)/');";
 $db->do("ALTER SERVER spare OPTIONS (DROP region);");
-is_deeply regions("SET neon_s3.server = 'files';", $host, "SET neon_s3.server = 'spare';", $host, "SET neon_s3.region = 'ap-east-1';", $host,
+is_deeply regions("SET neon_s3.server = 'files';", $host, "SET neon_s3.server = 'spare';", $host,
+  "SET neon_s3.region = 'ap-east-1';", $host,
     'BEGIN;', "SET LOCAL neon_s3.region = 'ap-east-2';", $host, 'COMMIT;', $host, "SET neon_s3.endpoint = 'http://localhost:1';", $host,
     'DISCARD ALL;', "SELECT substring(url('spare') FROM '//([^/]+)/');"),
   [qw(my-bucket.s3.eu-central-1.amazonaws.com spare.s3.us-east-1.amazonaws.com spare.s3.ap-east-1.amazonaws.com spare.s3.ap-east-2.amazonaws.com
@@ -143,13 +149,16 @@ is_deeply regions("SET neon_s3.access_key_id = 'ONE';", "SET neon_s3.secret_acce
 
 # ---------------------------------------------------------------- one session, several users
 
-$db->do("CREATE USER MAPPING FOR $owner SERVER files OPTIONS (@{[ $secret->('OFOWNER') ]});", "GRANT USAGE ON FOREIGN SERVER files TO $owner;",
-  "CREATE FUNCTION as_owner() RETURNS text LANGUAGE sql SECURITY DEFINER BEGIN ATOMIC SELECT url('files'); END;", "ALTER FUNCTION as_owner() OWNER TO $owner;",
+$db->do("CREATE USER MAPPING FOR $owner SERVER files OPTIONS (@{[ $secret->('OFOWNER') ]});",
+  "GRANT USAGE ON FOREIGN SERVER files TO $owner;",
+  "CREATE FUNCTION as_owner() RETURNS text LANGUAGE sql SECURITY DEFINER BEGIN ATOMIC SELECT url('files'); END;",
+  "ALTER FUNCTION as_owner() OWNER TO $owner;",
   "CREATE FUNCTION as_stranger() RETURNS text LANGUAGE sql SECURITY DEFINER BEGIN ATOMIC SELECT url('files'); END;",
   "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO $group;", "ALTER FUNCTION as_stranger() OWNER TO $group;",
   "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO PUBLIC;");
 my $shown = sub { "coalesce(substring($_[0] FROM 'Credential=(\\w+)%2F'), $_[0])" };
-my $users = 'SELECT ' . join(" || ' ' || ", map { $shown->($_) } "url('files')", 'as_owner()', 'as_stranger()', "url('files')") . ' FROM generate_series(1, 2);';
+my $users = 'SELECT ' . join(" || ' ' || ", map { $shown->($_) } "url('files')", 'as_owner()', 'as_stranger()',
+  "url('files')") . ' FROM generate_series(1, 2);';
 is_deeply regions("SET ROLE $app;", $users, 'RESET ROLE;', "SET ROLE $owner;", $users, 'RESET ROLE;', "SET SESSION AUTHORIZATION $group;",
     'SELECT ' . $shown->("url('files')") . ';', 'RESET SESSION AUTHORIZATION;', 'SELECT ' . $shown->("url('files')") . ';'),
   [ ('OFAPP OFOWNER 42501 OFAPP') x 2, ('OFOWNER OFOWNER 42501 OFOWNER') x 2, '42501', 'OFPUBLIC' ],

@@ -36,15 +36,18 @@ refused(scalar $standby->try("SELECT s3_delete_object('k');"), '25006', 's3_dele
 refused(scalar $standby->try("SELECT s3_save_metadata('k', 'u', 'user');"), '25006', 's3_save_metadata writes');
 
 subtest 'governed tables' => sub {
-  $primary->do('ALTER TABLE s3_files ENABLE ROW LEVEL SECURITY;', 'CREATE ROLE web;', "CREATE POLICY own ON s3_files USING (user_id = current_user);",
-    'GRANT SELECT, INSERT, DELETE ON s3_files TO web; GRANT USAGE ON SEQUENCE s3_files_id_seq TO web;', 'SELECT s3_track_files();', 'SELECT s3_arm_lifecycle();');
+  $primary->do('ALTER TABLE s3_files ENABLE ROW LEVEL SECURITY;', 'CREATE ROLE web;',
+    "CREATE POLICY own ON s3_files USING (user_id = current_user);",
+    'GRANT SELECT, INSERT, DELETE ON s3_files TO web; GRANT USAGE ON SEQUENCE s3_files_id_seq TO web;',
+    'SELECT s3_track_files();', 'SELECT s3_arm_lifecycle();');
   my $key = $primary->value('SET ROLE web;', "SELECT object_key FROM s3_begin_upload('a.png', 'image/png', 'web');");
   my $lsn = $primary->value('SELECT pg_current_wal_lsn();');
   wait_until(sub { $standby->value("SELECT pg_last_wal_replay_lsn() >= '$lsn';") eq 't' });
   like $standby->value('SET ROLE web;', "SELECT s3_file_url('$key');"), qr/X-Amz-Signature=/, 's3_file_url works';
   refused(($standby->try('SET ROLE web;', "SELECT s3_file_url('absent');"))[1], '42501', '... behind the gate');
   is $standby->value('SET ROLE web;', 'SELECT object_key FROM s3_uploads;'), $key, 's3_uploads, too';
-  refused($_, '25006', "25006: $_->{sql}") for $standby->try("SELECT s3_begin_upload('a.png', 'image/png', 'web');", "SELECT s3_abort_upload('$key');",
+  refused($_, '25006', "25006: $_->{sql}") for $standby->try("SELECT s3_begin_upload('a.png', 'image/png', 'web');",
+    "SELECT s3_abort_upload('$key');",
     'SELECT s3_track_files();', 'SELECT s3_untrack_files();', 'SELECT s3_arm_lifecycle();', 'SELECT s3_retry_outbox();');
 };
 

@@ -12,7 +12,8 @@ use Test::More;
 my $server = NeonS3Test->server;
 my $db = $server->new_database;
 my ($owner, $stranger, $monitor) = map { $server->new_role("neon_s3_t_$$ $_", 'LOGIN') } qw(owner stranger monitor);
-$db->do('CREATE EXTENSION neon_s3;', 'GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO ' . ident($owner) . ';', "GRANT pg_read_all_stats TO " . ident($monitor) . ';',
+$db->do('CREATE EXTENSION neon_s3;', 'GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO ' . ident($owner) . ';',
+  "GRANT pg_read_all_stats TO " . ident($monitor) . ';',
   'CREATE TABLE lo AS SELECT lo_from_bytea(0, convert_to(repeat(\'0123456789abcdef\', 1000000), \'UTF8\')) AS id;');
 my $fault = FaultServer->new;
 my $lo = $db->value('SELECT id FROM lo;');
@@ -25,9 +26,11 @@ sub progress { my @rows = map { from_json($_->[0]) } $db->rows("SELECT to_json(p
 # [ name, fault, statement, what to see while it runs ]
 my @calls = (
   [ 'get', 'slowly:2000000', "SELECT length(s3_get_object('size-16000000'));", { key => 'size-16000000', bytes_total => 16000000 } ],
-  [ 'get into a large object', 'slowly:2000000', "SELECT count(*) FROM s3_get_large_object('size-16000000');", { key => 'size-16000000', bytes_total => 16000000 } ],
+  [ 'get into a large object', 'slowly:2000000', "SELECT count(*) FROM s3_get_large_object('size-16000000');",
+  { key => 'size-16000000', bytes_total => 16000000 } ],
   [ 'put', 'slowly_in:2000000', "SELECT count(*) FROM s3_put_object('up', convert_to(repeat('0123456789abcdef', 1000000), 'UTF8'));", { key => 'up', bytes_total => 16000000 } ],
-  [ 'put of a large object', 'slowly_in:2000000', "SELECT count(*) FROM s3_put_large_object('up', $lo);", { key => 'up', bytes_total => 16000000 } ],
+  [ 'put of a large object', 'slowly_in:2000000', "SELECT count(*) FROM s3_put_large_object('up', $lo);",
+  { key => 'up', bytes_total => 16000000 } ],
 );
 for my $call (@calls) {
   my ($name, $faults, $statement, $expected) = @$call;
@@ -76,7 +79,8 @@ subtest 'who sees what' => sub {
   is_deeply [ $as->($monitor, $columns) ], [ $operation, 'slow secret', 't' ], 'and pg_read_all_stats';
   my @theirs = $as->($stranger, $columns);
   is_deeply [ grep { /slow secret/ } @theirs ], [], 'others do not see what it does';
-  is $as->($stranger, "SELECT count(*) FROM s3_progress WHERE pid = $hers->{pid};"), 1, '... but that it does something, as in pg_stat_activity';
+  is $as->($stranger, "SELECT count(*) FROM s3_progress WHERE pid = $hers->{pid};"), 1,
+    '... but that it does something, as in pg_stat_activity';
   $fault->plays();
   is $hers->result->{state}, '00000', 'it ends';
 };
@@ -160,7 +164,8 @@ subtest 's3_stats' => sub {
   is_deeply { map { $_ => $get->{$_} } qw(calls errors retries) }, { calls => 5, errors => 1, retries => 1 }, 'an error';
   $session->run("SELECT count(s3_presign_get('k' || n)) FROM generate_series(1, 100) n;");
   like $db->value("SELECT string_agg(s::text, ' ') FROM s3_stats s WHERE s::text LIKE '%presign%' AND s::text LIKE '%100%';"), qr/\b100\b/, 'presigned URLs';
-  refused(scalar $db->try('SET SESSION AUTHORIZATION ' . ident($stranger) . '; SELECT s3_stats_reset();'), '42501', 'not everybody may reset');
+  refused(scalar $db->try('SET SESSION AUTHORIZATION ' . ident($stranger) . '; SELECT s3_stats_reset();'), '42501',
+    'not everybody may reset');
 };
 
 subtest 'many resets at once' => sub {
@@ -169,7 +174,8 @@ subtest 'many resets at once' => sub {
   my @others = map { $db->session } 1 .. 4;
   $_->start("DO 'BEGIN FOR i IN 1 .. 200 LOOP PERFORM s3_stats_reset(); END LOOP; END';") for @others;
   is $_->result->{state}, '00000', 'resets' for @others;
-  is $db->value("SELECT coalesce(min(least(calls, errors, requests, bytes_sent, presigned_urls)), 0) FROM s3_stats;"), 0, 'nothing is subtracted twice';
+  is $db->value("SELECT coalesce(min(least(calls, errors, requests, bytes_sent, presigned_urls)), 0) FROM s3_stats;"), 0,
+    'nothing is subtracted twice';
 };
 
 done_testing;

@@ -77,7 +77,8 @@ subtest 'content_type and size are filled where the table has them' => sub {
   my $first = "BEGIN; ALTER TABLE s3_files ADD content_type text, ADD size bigint;";
   is_deeply [ $db->row(s3_settings($bucket), "$first\n$save", $columns) ], [ 'image/png', 5000 ], 'both are given';
   is_deeply [ $db->row(s3_settings($bucket), $first, $save =~ s/, 5000\)/)/r, $columns) ], [ 'image/png', '' ], 'only the type is given';
-  is_deeply [ $db->row(s3_settings($bucket), $first, $save =~ s/, 'image\/png', 5000\)/)/r, $columns) ], [ '', '' ], 'nothing is remembered';
+  is_deeply [ $db->row(s3_settings($bucket), $first, $save =~ s/, 'image\/png', 5000\)/)/r, $columns) ], [ '', '' ],
+    'nothing is remembered';
   is_deeply [ $db->row(s3_settings($bucket), <<"SQL") ], [ 'in my schema', 'image/png' ], 'neon_s3.files_table names another table';
 BEGIN;
 CREATE SCHEMA "my schema";
@@ -189,7 +190,8 @@ subtest 'virtual hosts' => sub {
   my $url = sql("s3_presign_get('dir/one')", @virtual);
   like $url, qr{\Ahttp://\Q$bucket\E\.s3\.localhost:\d+/dir/one\?}, 'the bucket is in the host';
   is curl('GET', $url)->{body}, $content, 'GET';
-  is curl('PUT', sql("s3_presign_put('dir/v é+', 'a/b')", @virtual), headers => { 'content-type' => 'a/b' }, body => 'v')->{status}, 200, 'PUT';
+  is curl('PUT', sql("s3_presign_put('dir/v é+', 'a/b')", @virtual), headers => { 'content-type' => 'a/b' },
+    body => 'v')->{status}, 200, 'PUT';
   is curl('GET', sql("s3_presign_get('dir/v é+')"))->{body}, 'v', '... is there in path style too';
   is curl('GET', $url =~ s{//\Q$bucket\E\.(s3[^/]*)}{//$1/$bucket}r)->{status}, 403, 'the URL rewritten to path style is refused';
 };
@@ -198,7 +200,8 @@ subtest 'public_endpoint' => sub {
   my $url = sql("s3_presign_get('dir/one')", "SET neon_s3.public_endpoint = '$ENV{S3_VIRTUAL_ENDPOINT}';");
   like $url, qr{\A\Q$ENV{S3_VIRTUAL_ENDPOINT}/$bucket/dir/one?\E}, 'the URL names the host that clients reach';
   is curl('GET', $url)->{body}, $content, '... and is signed for it';
-  is code(curl('GET', $url =~ s/\Q$ENV{S3_VIRTUAL_ENDPOINT}\E/$ENV{S3_ENDPOINT}/r)), '403 SignatureDoesNotMatch', '... not for neon_s3.endpoint';
+  is code(curl('GET', $url =~ s/\Q$ENV{S3_VIRTUAL_ENDPOINT}\E/$ENV{S3_ENDPOINT}/r)), '403 SignatureDoesNotMatch',
+    '... not for neon_s3.endpoint';
   like sql("s3_public_url('dir/one')", "SET neon_s3.public_endpoint = '$ENV{S3_VIRTUAL_ENDPOINT}';"), qr{\A\Q$ENV{S3_VIRTUAL_ENDPOINT}\E/},
     's3_public_url names it too';
 };
