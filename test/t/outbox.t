@@ -311,6 +311,33 @@ subtest 'a branch' => sub {
   is_empty($db, '... to the end');
 };
 
+# ---------------------------------------------------------------- what goes on beside it
+
+subtest 'several drainers' => sub {
+  $other->do(@fault, 'SET ROLE ' . ident($owner) . ';', 'SET client_min_messages = error;', 'SELECT s3_track_files();');
+  only_items($other, map { "k$_" } 1 .. 3000);
+  $fault->plays();
+  my @sessions = map { $other->session(@fault) } 1 .. 3;
+  $_->start('CALL s3_run_outbox(100000);') for @sessions;
+  is $_->result->{state}, '00000', 'a drainer' for @sessions;
+  is_empty($other, 'they leave nothing');
+  is $other->value("SELECT sum(calls) FROM s3_stats WHERE operation = 's3_run_outbox';") > 0, 1, 's3_stats counts them';
+};
+
+subtest 'DROP EXTENSION meanwhile' => sub {
+  only_items($other, 'slow');
+  $fault->plays('gate');
+  my $session = $other->session(@fault);
+  $session->start('CALL s3_run_outbox();');
+  wait_until(sub { $fault->requests });
+  is last_of($other->try("SET lock_timeout = '5s';", 'DROP EXTENSION neon_s3 CASCADE;'))->{state}, '00000', 'nothing is in its way';
+  $fault->plays();
+  my $result = $session->result;
+  like $result->{state}, qr/\A(42P01|42883|3F000)\z/, 'the drainer has nothing to settle' or diag $result->{notices};
+  is $session->run('SELECT 1;')->{out}, 1, '... and its session goes on';
+  is $other->value('SELECT count(*) FROM pg_class WHERE relname = \'s3_files\';'), 1, 'the files table stays';
+};
+
 # ---------------------------------------------------------------- a server that dies
 
 subtest 'kill -9 in the middle' => sub {
