@@ -29,6 +29,8 @@ struct RecordedTable {
 
 OwnStatement recorded("SELECT files_table, bucket, server FROM @.s3_governed_tables");
 
+bool IsTable(char kind) { return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE; }
+
 // False where it is gone, or is no table any more.
 bool Lock(Oid table, Oid* owner) {
   Relation relation = try_relation_open(table, AccessShareLock);
@@ -36,10 +38,18 @@ bool Lock(Oid table, Oid* owner) {
   const char kind = relation->rd_rel->relkind;
   *owner = relation->rd_rel->relowner;
   relation_close(relation, NoLock);
-  return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE;
+  return IsTable(kind);
 }
 
 text* CopyText(Datum value, bool is_null) { return is_null ? nullptr : DatumGetTextPCopy(value); }
+
+bool IsAmong(List* tables, Oid table) {
+  ListCell* cell;
+  foreach (cell, tables) {
+    if (static_cast<RecordedTable*>(lfirst(cell))->relation == table) return true;
+  }
+  return false;
+}
 
 // ---------------------------------------------------------------- places
 
@@ -114,6 +124,19 @@ List* LockRecordedTables(const Extension& extension) {
   }
   SPI_freetuptable(rows);
   return tables;
+}
+
+bool HasNewTables(const Extension& extension, List* tables) {
+  recorded.ExecuteLatest(extension, nullptr);
+  SPITupleTable* rows = SPI_tuptable;
+  bool has_new = false;
+  for (uint64 i = 0; i < rows->numvals; ++i) {
+    bool is_null;
+    const Oid table = DatumGetObjectId(SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &is_null));
+    has_new = has_new || (!IsAmong(tables, table) && IsTable(get_rel_relkind(table)));
+  }
+  SPI_freetuptable(rows);
+  return has_new;
 }
 
 void FindLiveRows(List* tables, const Place& place, Datum* keys, int count, bool* has_row) {

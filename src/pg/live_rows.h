@@ -21,6 +21,9 @@ bool IsSamePlace(const Place& a, const Place& b);
 // holds one of them waits for who looks for rows: call it before any other lock is taken.
 List* LockRecordedTables(const Extension& extension);
 
+// Whether there is one by now that is not among them.
+bool HasNewTables(const Extension& extension, List* tables);
+
 // has_row[i]: whether one of those tables, with the place's endpoint and bucket, has a row of
 // keys[i], as all stands that is committed now. As the tables' owners, without row-level security.
 void FindLiveRows(List* tables, const Place& place, Datum* keys, int count, bool* has_row);

@@ -61,6 +61,10 @@ OutboxBatch ReadDue(const Extension& extension, int most) {
   return batch;
 }
 
+void PutOffAll(const OutboxBatch& batch) {
+  for (int i = 0; i < batch.count; ++i) batch.items[i].fate = Fate::kBusy;
+}
+
 // ---------------------------------------------------------------- what a branch inherited
 
 #define NEON_S3_ISSUED_HERE                                                                    \
@@ -290,6 +294,8 @@ OutboxBatch ClaimItems(const Extension& extension, int most, int64 lease) {
   List* tables = LockRecordedTables(extension);
   OutboxBatch batch = ReadDue(extension, most);
   batch.armed_at = armed.armed_at;
+  // A table that was tracked between the two may have rows of these keys.
+  if (HasNewTables(extension, tables)) PutOffAll(batch);
   if (armed.as_branch) MarkInherited(extension, batch);
   MarkLivePlaces(tables, batch);
   const TimestampTz now = GetCurrentTimestamp();

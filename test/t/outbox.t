@@ -132,6 +132,23 @@ subtest 'a key that has a row in any table of the bucket' => sub {
   is_deeply [ s3_keys($bucket) ], [], 'later it goes';
 };
 
+subtest 'a table that is tracked during the claim' => sub {
+  $db->do('DELETE FROM s3_delete_queue;', insert('late'), 'DELETE FROM s3_files;', @real, "SELECT s3_put_object('late', 'x');");
+  $db->do('SET ROLE ' . ident($owner) . ';', 'CREATE TABLE later (object_key text UNIQUE);', "INSERT INTO later VALUES ('late');");
+  my $locking = $db->session('BEGIN;', 'LOCK TABLE s3_files IN ACCESS EXCLUSIVE MODE;');
+  my $draining = $db->session(@real);
+  $draining->start('CALL s3_run_outbox();');
+  wait_until(sub { $db->value("SELECT count(*) FROM pg_locks WHERE pid = $draining->{pid} AND NOT granted;") });
+  $db->do(@real, 'SET client_min_messages = error;', 'SET ROLE ' . ident($owner) . ';', "SELECT s3_track_files('later');");
+  $locking->run('COMMIT;');
+  is $draining->result->{state}, '00000', 'it ends';
+  $_->close for $locking, $draining;
+  is_deeply [ s3_keys($bucket) ], ['late'], 'its rows count';
+  $db->do('UPDATE s3_delete_queue SET next_attempt_at = now();', @real, 'CALL s3_run_outbox();');
+  is_empty($db, '... and take the item out');
+  $db->do('DROP TABLE later;', @real, "SELECT s3_delete_object('late');");
+};
+
 # ---------------------------------------------------------------- while S3 is asked
 
 my $held = q{SELECT backend_xid IS NULL AND backend_xmin IS NULL, (SELECT count(*) FROM pg_locks l WHERE l.pid = a.pid AND locktype <> 'virtualxid') FROM pg_stat_activity a WHERE pid = };
