@@ -14,8 +14,8 @@ enum Gate { kSelect, kLock, kDelete };
 
 constexpr const char* kStatements[] = {
     "SELECT object_key::pg_catalog.text FROM %s WHERE object_key OPERATOR(pg_catalog.=) $1",
-    "SELECT object_key::pg_catalog.text FROM %s WHERE object_key OPERATOR(pg_catalog.=) $1 "
-    "FOR NO KEY UPDATE",
+    ("SELECT object_key::pg_catalog.text FROM %s WHERE object_key OPERATOR(pg_catalog.=) $1 "
+     "FOR NO KEY UPDATE"),
     "DELETE FROM %s WHERE object_key OPERATOR(pg_catalog.=) $1",
 };
 
