@@ -170,7 +170,7 @@ Datum neon_s3_list_parts(PG_FUNCTION_ARGS) {
     call.Run([&](S3Client& s3) {
       page = ParsePartPage(s3.Call(ListParts(call.bucket(), *key, *upload_id, marker)).body);
       more = page.next_marker.has_value();
-      if (more && *page.next_marker <= marker) RaiseMalformedReply("Its pages lead in a circle.");
+      if (more && *page.next_marker <= marker) RaiseMalformedReply("Its pages repeat.");
       marker = page.next_marker.value_or(0);
     });
     PutRows(fcinfo, memory, page.parts);

@@ -1,11 +1,10 @@
 // s3_list_object_versions, s3_delete_object_versions, s3_restore_version, s3_move_object.
 #include <algorithm>
-#include <set>
 #include <string>
 #include <utility>
 
 #include "core/error.h"
-#include "core/error_reply.h"
+#include "core/listing_guard.h"
 #include "core/object_key.h"
 #include "pg/batch.h"
 #include "pg/result.h"
@@ -41,8 +40,8 @@ class VersionListing {
     listed_ += static_cast<std::int64_t>(page_.versions.size());
     is_done_ = page_.next_key_marker.empty();
     if (is_done_) return;
-    const bool is_new = seen_.emplace(page_.next_key_marker, page_.next_version_id_marker).second;
-    if (!is_new) RaiseMalformedReply("Its pages repeat.");
+    guard_.Check(page_.next_key_marker + '\0' + page_.next_version_id_marker,
+                 page_.versions.size());
   }
 
   std::int64_t listed() const { return listed_; }
@@ -56,7 +55,7 @@ class VersionListing {
   }
 
   VersionPage page_;
-  std::set<std::pair<std::string, std::string>> seen_;  // where pages ended
+  ListingGuard guard_;
   std::int64_t listed_ = 0;
   bool is_done_ = false;
 };
