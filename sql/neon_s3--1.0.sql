@@ -750,7 +750,7 @@ RETURNS TABLE (key text, version_id text, deleted boolean, code text, message te
 AS 'MODULE_PATHNAME', 'neon_s3_delete_object_versions' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000 ROWS 1000;
 
 COMMENT ON FUNCTION s3_delete_object_versions(text[], text[], text, text) IS
-'Deletes versions and delete markers for good, 16 requests at once; version_ids[i] is one of keys[i]. One row for each, in their order, with S3''s Code and message for one that it did not delete. There need not be one. They are gone whatever becomes of the transaction.';
+'Deletes versions and delete markers for good; version_ids[i] is one of keys[i]. One row for each, in their order, with S3''s Code and message for one that it did not delete. There need not be one. They are gone whatever becomes of the transaction.';
 
 CREATE FUNCTION s3_restore_version(
   key text, version_id text, bucket text DEFAULT NULL, server text DEFAULT NULL,

@@ -218,17 +218,26 @@ S3Request DeleteObject(std::string_view bucket, std::string_view key, std::strin
 }
 
 S3Request DeleteObjects(std::string_view bucket, const std::vector<std::string_view>& keys) {
-  if (keys.empty() || keys.size() > kMaxKeysInDelete) {
-    RaiseBadArgument(std::to_string(keys.size()) + " keys are not between 1 and 1000");
+  std::vector<ObjectVersion> versions;
+  for (const std::string_view key : keys) versions.push_back({key, {}});
+  return DeleteObjectVersions(bucket, versions);
+}
+
+S3Request DeleteObjectVersions(std::string_view bucket,
+                               const std::vector<ObjectVersion>& versions) {
+  if (versions.empty() || versions.size() > kMaxKeysInDelete) {
+    RaiseBadArgument(std::to_string(versions.size()) + " keys are not between 1 and 1000");
   }
   pugi::xml_document document;
   const pugi::xml_node root = AppendS3Root(&document, "Delete");
-  for (const std::string_view key : keys) {
+  for (const auto& [key, version_id] : versions) {
     ValidateObjectKey(key);
-    if (!CanBeInXml(key)) {
+    if (!CanBeInXml(key) || !CanBeInXml(version_id)) {
       RaiseBadArgument("object key \"" + WithoutControls(key) + "\" cannot be written in XML");
     }
-    AppendElement(AppendElement(root, "Object"), "Key", std::string(key));
+    const pugi::xml_node object = AppendElement(root, "Object");
+    AppendElement(object, "Key", std::string(key));
+    if (!version_id.empty()) AppendElement(object, "VersionId", std::string(version_id));
   }
   S3Request request = SubresourceRequest("DeleteObjects", "POST", bucket, "delete");
   SetDocument(ToText(document), kXmlType, &request);

@@ -86,6 +86,11 @@ S3Request DeleteObject(std::string_view bucket, std::string_view key,
 
 // 1 to 1000 keys, each of which CanBeInXml().
 S3Request DeleteObjects(std::string_view bucket, const std::vector<std::string_view>& keys);
+struct ObjectVersion {
+  std::string_view key;
+  std::string_view version_id;  // empty: the object, whatever its version
+};
+S3Request DeleteObjectVersions(std::string_view bucket, const std::vector<ObjectVersion>& versions);
 
 struct ListOptions {
   std::string_view prefix;

@@ -190,13 +190,19 @@ ListedVersion ReadVersion(const pugi::xml_node& element, bool is_delete_marker,
   return version;
 }
 
-// The page ends with that version; without it, with the last one. The key is the one listed there:
-// Amazon encodes NextKeyMarker as it does keys, Ceph doesn't.
-void SetMarkers(const std::string& version_id, VersionPage* page) {
-  if (page->versions.empty()) RaiseMalformedReply("It has more pages, but no versions.");
-  auto last =
-      std::find_if(page->versions.rbegin(), page->versions.rend(),
-                   [&](const ListedVersion& version) { return version.version_id == version_id; });
+// A page ends with the version that the reply names; without it, with the last one. The key is the
+// one listed there: Amazon encodes NextKeyMarker as it does keys, Ceph doesn't.
+void SetMarkers(const pugi::xml_node& root, const ListingTexts& texts, VersionPage* page) {
+  page->next_version_id_marker = XmlText(root, "NextVersionIdMarker");
+  if (page->versions.empty()) {
+    page->next_key_marker = texts.Get(root, "NextKeyMarker");
+    if (page->next_key_marker.empty()) RaiseMalformedReply("It has no NextKeyMarker.");
+    return;
+  }
+  auto last = std::find_if(page->versions.rbegin(), page->versions.rend(),
+                           [page](const ListedVersion& version) {
+                             return version.version_id == page->next_version_id_marker;
+                           });
   if (last == page->versions.rend()) last = page->versions.rbegin();
   page->next_key_marker = last->key;
   page->next_version_id_marker = last->version_id;
@@ -244,10 +250,12 @@ std::vector<DeletedObject> ParseDeleteResult(std::string_view body) {
   std::vector<DeletedObject> objects;
   for (const pugi::xml_node& element : reply.root().children()) {
     const std::string_view name = element.name();
-    if (name == "Deleted") objects.push_back({XmlText(element, "Key"), {}, {}});
+    if (name == "Deleted") {
+      objects.push_back({XmlText(element, "Key"), {}, {}, XmlText(element, "VersionId")});
+    }
     if (name != "Error") continue;
     DeletedObject object{XmlText(element, "Key"), XmlWord(element, "Code"),
-                         XmlText(element, "Message")};
+                         XmlText(element, "Message"), XmlText(element, "VersionId")};
     if (object.code.empty()) RaiseMalformedReply("It has an Error without a Code.");
     objects.push_back(std::move(object));
   }
@@ -285,7 +293,7 @@ VersionPage ParseVersionPage(std::string_view body) {
       page.versions.push_back(ReadVersion(element, name == "DeleteMarker", texts));
     }
   }
-  if (IsTruncated(reply.root())) SetMarkers(XmlText(reply.root(), "NextVersionIdMarker"), &page);
+  if (IsTruncated(reply.root())) SetMarkers(reply.root(), texts, &page);
   return page;
 }
 

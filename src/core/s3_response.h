@@ -42,6 +42,7 @@ WrittenObject ParseWrittenDocument(const HttpResponse& response);
 struct DeletedObject {
   std::string key;
   std::string code, message;  // empty: it is deleted
+  std::string version_id;     // as it was asked for
 };
 // Every key that S3 mentions, in its order.
 std::vector<DeletedObject> ParseDeleteResult(std::string_view body);

@@ -40,9 +40,11 @@ std::string CodeOf(const S3Error& error) {
   return error.s3_code().empty() ? "Failed" : error.s3_code();
 }
 
-void BatchDelete::Plan(std::string_view bucket, const std::string_view* keys, std::size_t count) {
+void BatchDelete::Plan(std::string_view bucket, const std::string_view* keys, std::size_t count,
+                       const std::string_view* version_ids) {
   bucket_ = bucket;
   keys_ = keys;
+  version_ids_ = version_ids;
   count_ = count;
   Split(0, LongestSpan(count));
 }
@@ -53,7 +55,7 @@ void BatchDelete::Split(std::size_t first, std::size_t longest) {
   outcomes_ = {};
   bool may_grow = false;
   for (std::size_t i = first; i < count_; ++i) {
-    const bool is_plain = CanBeInXml(keys_[i]);
+    const bool is_plain = CanBeInXml(keys_[i]) && CanBeInXml(VersionAt(i).version_id);
     if (is_plain && may_grow && spans_.back().count < longest) {
       ++spans_.back().count;
     } else {
@@ -83,10 +85,16 @@ void BatchDelete::Pop() {
   ++span_;
 }
 
+ObjectVersion BatchDelete::VersionAt(std::size_t i) const {
+  return {keys_[i], version_ids_ == nullptr ? std::string_view() : version_ids_[i]};
+}
+
 S3Request BatchDelete::RequestFor(const Span& span) const {
-  const std::string_view* first = keys_ + span.first;
-  if (span.count == 1) return DeleteObject(bucket_, *first);
-  return DeleteObjects(bucket_, std::vector<std::string_view>(first, first + span.count));
+  const ObjectVersion first = VersionAt(span.first);
+  if (span.count == 1) return DeleteObject(bucket_, first.key, first.version_id);
+  std::vector<ObjectVersion> versions;
+  for (std::size_t i = 0; i < span.count; ++i) versions.push_back(VersionAt(span.first + i));
+  return DeleteObjectVersions(bucket_, versions);
 }
 
 // One of each key of the span.
@@ -104,22 +112,24 @@ std::vector<DeletedObject> BatchDelete::OutcomeOf(const S3Reply& reply) {
   RaiseIfCommon(error);
   // Of many keys, DeleteObjects would have told those that fail.
   if (span.count > 1 || error.status() / 100 != 4) throw error;
-  return {{{}, CodeOf(error), DescribeError(error)}};
+  return {{{}, CodeOf(error), DescribeError(error), {}}};
 }
 
 std::vector<DeletedObject> BatchDelete::OutcomeOfMany(const Span& span,
                                                       std::string_view body) const {
-  std::map<std::string, DeletedObject> mentioned;
+  using Name = std::pair<std::string, std::string>;
+  std::map<Name, DeletedObject> mentioned;
   for (DeletedObject& object : ParseDeleteResult(body)) {
-    std::string key = object.key;
-    mentioned[std::move(key)] = std::move(object);
+    Name name(object.key, version_ids_ == nullptr ? std::string() : object.version_id);
+    mentioned[std::move(name)] = std::move(object);
   }
   std::vector<DeletedObject> deleted;
   for (std::size_t i = span.first; i < span.first + span.count; ++i) {
-    const auto found = mentioned.find(std::string(keys_[i]));
-    deleted.push_back(found != mentioned.end()
-                          ? found->second
-                          : DeletedObject{{}, "NotMentioned", "the reply does not have this key"});
+    const auto found = mentioned.find(Name(VersionAt(i).key, VersionAt(i).version_id));
+    deleted.push_back(
+        found != mentioned.end()
+            ? found->second
+            : DeletedObject{{}, "NotMentioned", "the reply does not have this key", {}});
   }
   return deleted;
 }

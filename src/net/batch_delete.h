@@ -23,8 +23,9 @@ std::string CodeOf(const S3Error& error);
 // no DeleteObjects, which is remembered.
 class BatchDelete {
  public:
-  // Before all else. `keys` outlive it.
-  void Plan(std::string_view bucket, const std::string_view* keys, std::size_t count);
+  // Before all else. `keys` outlive it, and so do `version_ids`, one for each.
+  void Plan(std::string_view bucket, const std::string_view* keys, std::size_t count,
+            const std::string_view* version_ids = nullptr);
 
   bool done() const { return span_ == spans_.size(); }
 
@@ -40,12 +41,14 @@ class BatchDelete {
     std::size_t first, count;
   };
   void Split(std::size_t first, std::size_t longest);
+  ObjectVersion VersionAt(std::size_t i) const;
   S3Request RequestFor(const Span& span) const;
   std::vector<DeletedObject> OutcomeOf(const S3Reply& reply);
   std::vector<DeletedObject> OutcomeOfMany(const Span& span, std::string_view body) const;
 
   std::string bucket_;
   const std::string_view* keys_ = nullptr;
+  const std::string_view* version_ids_ = nullptr;
   std::size_t count_ = 0;
   std::vector<Span> spans_;
   std::size_t span_ = 0;

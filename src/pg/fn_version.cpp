@@ -73,12 +73,6 @@ void PutRow(FunctionCallInfo fcinfo, const ListedVersion& version) {
   row.Put(fcinfo);
 }
 
-DeletedObject DeletionOf(const S3Reply& reply) {
-  if (!reply.error) return {};
-  RaiseIfCommon(*reply.error);
-  return {{}, CodeOf(*reply.error), DescribeError(*reply.error)};
-}
-
 void PutRow(FunctionCallInfo fcinfo, std::string_view key, std::string_view version_id,
             const DeletedObject& object) {
   Row row;
@@ -127,7 +121,6 @@ Datum neon_s3_list_object_versions(PG_FUNCTION_ARGS) {
   PG_RETURN_NULL();
 }
 
-// One by one: S3 takes no money for deletions, and tells each one's fate.
 NEON_S3_FUNCTION(neon_s3_delete_object_versions);
 Datum neon_s3_delete_object_versions(PG_FUNCTION_ARGS) {
   ArgReader args(fcinfo);
@@ -138,21 +131,22 @@ Datum neon_s3_delete_object_versions(PG_FUNCTION_ARGS) {
   if (keys.is_null || version_ids.is_null) PG_RETURN_NULL();
 
   S3Call& call = S3Call::Begin(Operation::kDeleteObjectVersions, {}, target);
-  auto& deletions = Owned<InOrder<DeletedObject>>();
-  Guard([&] { CheckVersions(keys, version_ids); });
+  auto& batch = Owned<BatchDelete>();
+  Guard([&] {
+    CheckVersions(keys, version_ids);
+    batch.Plan(call.bucket(), keys.texts, keys.count, version_ids.texts);
+  });
   ScratchMemory memory;
-  for (std::size_t i = 0; i < keys.count; ++i) {
-    ShowKeys(call, i, keys);
-    call.Run([&](S3Client& s3) {
-      const auto submit = [&](std::size_t id) {
-        s3.Submit(id, DeleteObject(call.bucket(), keys.texts[id], version_ids.texts[id]));
-      };
-      deletions.Advance(keys.count, kBatchWindow, s3, submit, DeletionOf);
-    });
+  for (; !batch.done(); batch.Pop()) {
+    ShowKeys(call, batch.first(), keys);
+    call.Run([&](S3Client& s3) { batch.Advance(s3); });
     memory.Enter();
-    PutRow(fcinfo, keys.texts[i], version_ids.texts[i], deletions.Front());
+    std::size_t i = batch.first();
+    for (const DeletedObject& object : batch.deleted()) {
+      PutRow(fcinfo, keys.texts[i], version_ids.texts[i], object);
+      ++i;
+    }
     memory.Leave();
-    deletions.Pop();
   }
   call.Finish();
   PG_RETURN_NULL();

@@ -153,6 +153,14 @@ TEST(S3Request, DeletesKeysOfAnyKind) {
   EXPECT_EQ(HeaderOf(DeleteObjects("files", {"a"}), "content-md5"), "JuqpggSF4mbwhmPoLCy7DQ==");
 }
 
+TEST(S3Request, DeletesVersions) {
+  EXPECT_EQ(DeleteObjectVersions("files", {{"a", "v<1>"}, {"b", {}}}).body(),
+            "<Delete" + std::string(kXmlns) +
+                "><Object><Key>a</Key><VersionId>v&lt;1&gt;</VersionId></Object>"
+                "<Object><Key>b</Key></Object></Delete>");
+  EXPECT_ERROR(ErrorCode::kBadArgument, DeleteObjectVersions("files", {{"a", "\x01"}, {"b", {}}}));
+}
+
 TEST(S3Request, DeletesFromOneToAThousandKeys) {
   EXPECT_EQ(ErrorOf([] { DeleteObjects("files", {}); }).code(), ErrorCode::kBadArgument);
   EXPECT_EQ(

@@ -198,13 +198,15 @@ TEST(DeleteResult, HasEveryKeyThatS3Mentions) {
   const auto objects = ParseDeleteResult(
       "<DeleteResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Deleted><Key> a&amp;b "
       "</Key></Deleted>"
-      "<Error><Key>c</Key><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+      "<Error><Key>c</Key><VersionId>v1</VersionId><Code>AccessDenied</Code><Message>Access "
+      "Denied</Message></Error>"
       "<Deleted><Key> </Key><DeleteMarker>true</DeleteMarker></Deleted></DeleteResult>");
   ASSERT_EQ(objects.size(), 3u);
   EXPECT_EQ(objects[0].key, " a&b ");
   EXPECT_EQ(objects[0].code, "");
   EXPECT_EQ(objects[1].key, "c");
   EXPECT_EQ(objects[1].code, "AccessDenied");
+  EXPECT_EQ(objects[1].version_id, "v1");
   EXPECT_EQ(objects[1].message, "Access Denied");
   EXPECT_EQ(objects[2].key, " ");
   EXPECT_TRUE(ParseDeleteResult("<DeleteResult/>").empty());
@@ -360,6 +362,10 @@ TEST(VersionPage, EndsWithAVersion) {
                                              "<NextVersionIdMarker>1</NextVersionIdMarker>"));
   EXPECT_EQ(named.next_key_marker, "a%20");
   EXPECT_EQ(named.next_version_id_marker, "1");
+  // A page of nothing: what it would list is deleted.
+  const VersionPage empty = ParseVersionPage(
+      VersionsOf("<IsTruncated>true</IsTruncated><NextKeyMarker>a%20b</NextKeyMarker>"));
+  EXPECT_EQ(empty.next_key_marker, "a b");
 }
 
 TEST(VersionPage, RefusesWhatIsNone) {
