@@ -1,6 +1,5 @@
 #include "core/s3_request.h"
 
-#include <algorithm>
 #include <limits>
 #include <set>
 
