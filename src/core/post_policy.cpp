@@ -5,6 +5,7 @@
 
 #include "core/encoding.h"
 #include "core/error.h"
+#include "core/limits.h"
 #include "core/object_key.h"
 #include "core/presign.h"
 #include "core/text.h"
@@ -35,12 +36,6 @@ PolicyCondition Equals(std::string_view name, std::string_view value) {
               "no value of form field \"" + a.name + "\" meets both \"" + a.value + "\" and \"" +
                   b.value + "\"",
               "Arguments, fields and conditions must not contradict each other.");
-}
-
-bool SameField(const PolicyCondition& a, const PolicyCondition& b) {
-  const bool a_range = a.kind == ConditionKind::kContentLengthRange;
-  const bool b_range = b.kind == ConditionKind::kContentLengthRange;
-  return a_range == b_range && LowerCase(a.name) == LowerCase(b.name);
 }
 
 bool HasArgument(std::string_view field) {
@@ -76,23 +71,25 @@ PostPolicy::PostPolicy(const PostPolicyRequest& request, const Credentials& cred
 }
 
 void PostPolicy::Append(PolicyCondition condition) {
-  for (const PolicyCondition& other : conditions_) {
-    if (!SameField(condition, other)) continue;
+  std::vector<std::size_t>& same_field = conditions_on_[LowerCase(condition.name)];
+  for (const std::size_t i : same_field) {
+    const PolicyCondition& other = conditions_[i];
     if (!Compatible(condition, other)) RefuseContradiction(condition, other);
     if (condition.kind == other.kind && condition.value == other.value) return;
   }
+  same_field.push_back(conditions_.size());
   conditions_.push_back(std::move(condition));
 }
 
 void PostPolicy::AppendField(std::string_view name, std::string_view value) {
-  const std::string lower = LowerCase(name);
-  const bool present = std::any_of(fields_.begin(), fields_.end(), [&](const auto& field) {
-    return LowerCase(field.first) == lower;
-  });
-  if (!present) fields_.emplace_back(name, value);
+  if (!field_names_.insert(LowerCase(name)).second) return;
+  bytes_ += name.size() + value.size();
+  RequireWithin(kFormLimit, bytes_);
+  fields_.emplace_back(name, value);
 }
 
 void PostPolicy::AddField(std::string_view name, std::string_view value) {
+  RequireWithin(kFormLimit, bytes_ + name.size() + value.size());
   CheckName(name);
   if (HasArgument(name)) {
     throw Error(ErrorCode::kBadArgument,
@@ -107,6 +104,7 @@ void PostPolicy::AddField(std::string_view name, std::string_view value) {
 }
 
 void PostPolicy::AddConditions(std::string_view json) {
+  RequireWithin(kFormLimit, json.size());
   for (const PolicyCondition& condition : ParseConditions(json)) AddCondition(condition);
 }
 

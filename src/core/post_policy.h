@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -31,7 +33,8 @@ struct PostForm {
 };
 
 // Any number of Add...(), then Sign(), once. Each throws kBadArgument for what can't be, and for
-// two conditions on one field that no value meets.
+// two conditions on one field that no value meets, and kTooLarge for more than a form can hold
+// (limits.h).
 class PostPolicy {
  public:
   PostPolicy(const PostPolicyRequest& request, const Credentials& credentials);
@@ -58,7 +61,10 @@ class PostPolicy {
   UtcTime time_;
   std::string url_, region_, bucket_, key_, credential_, session_token_, expiration_;
   std::vector<PolicyCondition> conditions_;
+  std::unordered_map<std::string, std::vector<std::size_t>> conditions_on_;  // by lower-case name
   std::vector<std::pair<std::string, std::string>> fields_;
+  std::unordered_set<std::string> field_names_;  // in lower case
+  std::size_t bytes_ = 0;                        // of fields_
 };
 
 }  // namespace neon_s3

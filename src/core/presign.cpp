@@ -5,6 +5,7 @@
 
 #include "core/encoding.h"
 #include "core/error.h"
+#include "core/limits.h"
 #include "core/text.h"
 
 namespace neon_s3 {
@@ -59,6 +60,7 @@ std::string_view ParseMethod(std::string_view method) {
 }
 
 void AddQueryParameter(std::string_view name, std::string_view value, QueryParameters* query) {
+  RequireWithin(kQueryLimit, query->size() + name.size() + value.size());
   if (name.empty()) throw Error(ErrorCode::kBadArgument, "query parameter has an empty name");
   if (IsReserved(name)) RefuseReserved("query parameter", name);
   if (EqualsLower(name.substr(0, kOverride.size()), kOverride) && HasControls(value)) {
@@ -72,6 +74,7 @@ void AddQueryParameter(std::string_view name, std::string_view value, QueryParam
                 "query parameter \"" + std::string(name) + "\" is given twice");
   }
   query->Add(name, value);
+  RequireWithin(kQueryLimit, query->size());
 }
 
 void AddSignedHeader(std::string_view name, std::string_view value, SignedHeaders* headers) {
@@ -85,6 +88,7 @@ void AddSignedHeader(std::string_view name, std::string_view value, SignedHeader
 }
 
 void AddKnownHeader(std::string_view name, std::string_view value, SignedHeaders* headers) {
+  RequireWithin(kHeadersLimit, headers->size() + name.size() + value.size());
   if (HasControls(value)) {
     throw Error(ErrorCode::kBadArgument,
                 "header \"" + LowerCase(name) + "\" has control characters");

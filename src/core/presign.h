@@ -17,12 +17,14 @@ namespace neon_s3 {
 // ignored).
 std::string_view ParseMethod(std::string_view method);
 
-// kBadArgument unless a caller may add it: no parameter of the signature's own, no control
+// kTooLarge where the query gets longer than a URL can be (limits.h). kBadArgument unless a caller
+// may add it: no parameter of the signature's own, no control
 // characters in a response-* override (they come back as headers).
 void AddQueryParameter(std::string_view name, std::string_view value, QueryParameters* query);
 
-// kBadArgument unless it is a header of RFC 9110 that a caller may sign: no control characters, not
-// "host", and none of the signature's own.
+// kTooLarge where the headers get larger than a request's can be. kBadArgument unless it is a
+// header of RFC 9110 that a caller may sign: no control characters, not "host", and none of the
+// signature's own.
 void AddSignedHeader(std::string_view name, std::string_view value, SignedHeaders* headers);
 // The same for a name that is known to be one of these, in lower case.
 void AddKnownHeader(std::string_view name, std::string_view value, SignedHeaders* headers);

@@ -8,6 +8,7 @@
 #include "core/encoding.h"
 #include "core/endpoint.h"
 #include "core/error.h"
+#include "core/limits.h"
 #include "core/error_reply.h"
 #include "core/object_key.h"
 #include "core/text.h"
@@ -43,12 +44,15 @@ S3Request NewRequest(std::string_view operation, std::string_view method, std::s
 }
 
 void AddHeader(const std::string& name, std::string_view value, S3Request* request) {
+  RequireWithin(kHeadersLimit, name.size() + value.size());
   if (HasControls(value)) RaiseBadArgument("header \"" + name + "\" has control characters");
   request->headers.push_back({name, SecretString(value)});
 }
 
 void AddIfAny(std::string_view name, std::string_view value, QueryParameters* query) {
-  if (!value.empty()) query->Add(name, value);
+  if (value.empty()) return;
+  RequireWithin(kQueryLimit, name.size() + value.size());
+  query->Add(name, value);
 }
 
 std::string Crc32cText(std::string_view body) {
@@ -59,6 +63,9 @@ std::string Crc32cText(std::string_view body) {
 }
 
 void AddMetadata(const Metadata& metadata, S3Request* request) {
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : metadata) bytes += name.size() + value.size();
+  RequireWithin(kMetadataLimit, bytes);
   std::set<std::string> names;
   for (const auto& [name, value] : metadata) {
     const std::string lower = LowerCase(name);
@@ -99,7 +106,7 @@ void RequireNewObject(S3Request* request) {
 // An empty one would make another operation of it: the deletion of the object, say.
 void AddUploadId(std::string_view upload_id, S3Request* request) {
   if (upload_id.empty()) RaiseBadArgument("upload_id is empty");
-  request->query.Add("uploadId", upload_id);
+  AddIfAny("uploadId", upload_id, &request->query);
 }
 
 void CheckPartNumber(int part_number) {
@@ -203,6 +210,7 @@ S3Request CopyObject(std::string_view source_bucket, std::string_view source_key
   source.push_back('/');
   AppendUriEncodedPath(source_key, &source);
   if (!source_version_id.empty()) {
+    RequireWithin(kHeadersLimit, source_version_id.size());
     source.append("?versionId=");
     AppendUriEncoded(source_version_id, &source);
   }

@@ -2,7 +2,8 @@
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html
 //
 // All texts are valid UTF-8, bucket names are valid (endpoint.h). kBadArgument for keys that the
-// contract does not take (object_key.h), and for what can't be sent.
+// contract does not take (object_key.h), and for what can't be sent; kTooLarge for what no server
+// takes (limits.h).
 #pragma once
 
 #include <cstdint>

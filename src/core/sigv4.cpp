@@ -1,7 +1,6 @@
 #include "core/sigv4.h"
 
 #include <algorithm>
-#include <limits>
 
 #include <openssl/crypto.h>
 
@@ -65,8 +64,10 @@ bool FieldList::operator==(const FieldList& other) const {
 }
 
 std::uint32_t FieldList::Offset() const {
-  if (text_.size() > std::numeric_limits<std::uint32_t>::max()) {
-    throw Error(ErrorCode::kTooLarge, "query parameters and headers are too large");
+  // What a caller gives is limited before it comes here; credentials, say, are not.
+  constexpr std::size_t kMaxBytes = 65536;
+  if (text_.size() > kMaxBytes) {
+    throw Error(ErrorCode::kTooLarge, "a request's query or headers exceed the limit of 64 KiB");
   }
   return static_cast<std::uint32_t>(text_.size());
 }

@@ -24,6 +24,8 @@ class FieldList {
  public:
   void Clear();
   bool empty() const { return fields_.empty(); }
+  // Bytes of all names and values, with two between one and the next.
+  std::size_t size() const { return text_.size() + 2 * fields_.size(); }
   bool Contains(std::string_view name) const;
 
   // The same fields in the same order.

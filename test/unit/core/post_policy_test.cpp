@@ -216,5 +216,21 @@ TEST(PostPolicy, RefusesWhatIsNotTheCallersToSet) {
   EXPECT_ERROR(ErrorCode::kBadArgument, NewPolicy("../a"));
 }
 
+TEST(PostPolicy, RefusesMoreThanAFormCanHold) {
+  const std::string huge(100'000'000, 'v');
+  PostPolicy policy = NewPolicy();
+  EXPECT_ERROR(ErrorCode::kTooLarge, policy.AddField("a", huge));
+  EXPECT_ERROR(ErrorCode::kTooLarge, policy.AddField(huge, "a"));
+  EXPECT_ERROR(ErrorCode::kTooLarge, policy.AddConditions(huge));
+  const auto add_many = [&] {
+    for (int i = 0; i < 30000; ++i) policy.AddField("a" + std::to_string(i), "");
+  };
+  EXPECT_ERROR(ErrorCode::kTooLarge, add_many());
+  EXPECT_ERROR(ErrorCode::kTooLarge, Sign(policy));  // with the policy among the fields
+
+  PostPolicy with_token = NewPolicy(std::string(1024, 'k'), std::string(4096, 't'));
+  EXPECT_NO_THROW(Sign(with_token));
+}
+
 }  // namespace
 }  // namespace neon_s3

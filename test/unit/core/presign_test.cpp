@@ -228,5 +228,52 @@ TEST(AddSignedHeader, RefusesInjectionAndWhatOnlyTheSignerSets) {
   EXPECT_ERROR(ErrorCode::kBadArgument, AddSignedHeader("content-type", "text/html", &headers));
 }
 
+// S3 signs the bytes it got. botocore differs: it takes U+00A0 and U+3000 for white space, and
+// signs one space where the client sends them, which S3 refuses.
+TEST(AddSignedHeader, KeepsSpacesBeyondAscii) {
+  SignedHeaders headers;
+  AddSignedHeader("x-amz-meta-a",
+                  " \xc2\xa0"
+                  "a\xe3\x80\x80\xe3\x80\x80"
+                  "b  c\xc2\xa0 ",
+                  &headers);
+  std::string canonical;
+  headers.AppendCanonicalHeaders(&canonical);
+  EXPECT_EQ(canonical,
+            "x-amz-meta-a:\xc2\xa0"
+            "a\xe3\x80\x80\xe3\x80\x80"
+            "b c\xc2\xa0\n");
+}
+
+TEST(AddQueryParameter, RefusesWhatNoUrlCanHold) {
+  QueryParameters query;
+  const std::string huge(100'000'000, 'v');
+  EXPECT_ERROR(ErrorCode::kTooLarge, AddQueryParameter("versionId", huge, &query));
+  EXPECT_ERROR(ErrorCode::kTooLarge, AddQueryParameter(huge, "v", &query));
+  EXPECT_TRUE(query.empty());
+  AddQueryParameter("a", std::string(8192 - 3, 'v'), &query);
+  EXPECT_ERROR(ErrorCode::kTooLarge, AddQueryParameter("b", "", &query));
+  query.Clear();
+  EXPECT_ERROR(ErrorCode::kTooLarge, AddQueryParameter("a", std::string(4000, ' '), &query));
+}
+
+TEST(AddSignedHeader, RefusesWhatNoRequestCanHold) {
+  SignedHeaders headers;
+  const std::string huge(100'000'000, 'v');
+  EXPECT_ERROR(ErrorCode::kTooLarge, AddSignedHeader("content-type", huge, &headers));
+  EXPECT_ERROR(ErrorCode::kTooLarge, AddSignedHeader(huge, "v", &headers));
+  AddSignedHeader("a", std::string(8192 - 3, 'v'), &headers);
+  EXPECT_ERROR(ErrorCode::kTooLarge, AddSignedHeader("b", "", &headers));
+}
+
+TEST(Presigner, RefusesCredentialsThatNoUrlCanHold) {
+  const Address address{"https", "a.example.com", ""};
+  Presigner presigner;
+  PresignRequest request{"GET", &address, "r", "k", 1, 1369353600, {}, {}};
+  const std::string token(100'000, '/');
+  EXPECT_ERROR(ErrorCode::kTooLarge, presigner.Presign(request, {"ID", "secret", token}));
+  EXPECT_FALSE(presigner.Presign(request, {"ID", "secret", ""}).url().empty());
+}
+
 }  // namespace
 }  // namespace neon_s3

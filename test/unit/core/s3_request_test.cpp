@@ -333,5 +333,18 @@ TEST(S3Request, TellsObjectsFromDocuments) {
   EXPECT_EQ(PutObject("files", "a", "", {}, true).body(), "");
 }
 
+TEST(S3Request, RefusesWhatNoServerTakes) {
+  const std::string huge(100'000'000, 'v');
+  const auto put = [](const Metadata& metadata) {
+    PutObject("files", "a", "", {std::nullopt, metadata}, true);
+  };
+  EXPECT_NO_THROW(put({{"a", std::string(2047, 'v')}}));
+  EXPECT_ERROR(ErrorCode::kTooLarge, put({{"a", std::string(2047, 'v')}, {"b", ""}}));
+  EXPECT_ERROR(ErrorCode::kTooLarge, PutObject("files", "a", "", {huge, {}}, true));
+  EXPECT_ERROR(ErrorCode::kTooLarge, GetObject("files", "a", huge));
+  EXPECT_ERROR(ErrorCode::kTooLarge, AbortMultipartUpload("files", "a", huge));
+  EXPECT_ERROR(ErrorCode::kTooLarge, ListObjects("files", {huge, {}, {}, {}}));
+}
+
 }  // namespace
 }  // namespace neon_s3
