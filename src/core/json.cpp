@@ -1,5 +1,7 @@
 #include "core/json.h"
 
+#include <string>
+
 #include "core/error.h"
 
 namespace neon_s3 {
@@ -34,8 +36,11 @@ Traits Scan(std::string_view json) {
 
 }  // namespace
 
-Json ParseJson(std::string_view text) {
-  if (text.size() > kMaxBytes) throw Error(ErrorCode::kTooLarge, "JSON has more than 1 MiB");
+Json ParseJson(std::string_view text, std::size_t max_bytes) {
+  if (text.size() > max_bytes) {
+    throw Error(ErrorCode::kTooLarge,
+                "JSON exceeds the limit of " + std::to_string(max_bytes) + " bytes");
+  }
   if (Scan(text).is_deep) throw Error(ErrorCode::kBadArgument, "JSON is deeper than 32 levels");
   Json value = Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
   if (value.is_discarded()) throw Error(ErrorCode::kBadArgument, "invalid JSON");

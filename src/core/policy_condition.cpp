@@ -2,42 +2,39 @@
 
 #include <limits>
 
-#include <nlohmann/json.hpp>
-
 #include "core/encoding.h"
 #include "core/error.h"
+#include "core/json.h"
 #include "core/text.h"
 
 namespace neon_s3 {
 namespace {
 
-using nlohmann::json;
-
 constexpr std::string_view kRange = "content-length-range";
 constexpr std::string_view kStartsWith = "starts-with";
 
-[[noreturn]] void Refuse(const json& culprit) {
+[[noreturn]] void Refuse(const Json& culprit) {
   constexpr std::size_t kMostShown = 200;
-  const std::string text = culprit.dump(-1, ' ', false, json::error_handler_t::replace);
+  const std::string text = culprit.dump(-1, ' ', false, Json::error_handler_t::replace);
   throw Error(ErrorCode::kBadArgument, "conditions must be a JSON array of POST policy conditions",
               "A condition is {\"name\": \"value\"}, [\"eq\", \"$name\", \"value\"], "
               "[\"starts-with\", \"$name\", \"prefix\"] or [\"content-length-range\", min, max].",
               "Not one of those: " + std::string(Utf8Prefix(text, kMostShown)));
 }
 
-std::string StringOf(const json& value, const json& condition) {
+std::string StringOf(const Json& value, const Json& condition) {
   if (!value.is_string()) Refuse(condition);
   return value.get<std::string>();
 }
 
-std::int64_t BytesOf(const json& value, const json& condition) {
+std::int64_t BytesOf(const Json& value, const Json& condition) {
   if (!value.is_number_unsigned() || value > std::numeric_limits<std::int64_t>::max()) {
     Refuse(condition);
   }
   return value.get<std::int64_t>();
 }
 
-PolicyCondition ParseArray(const json& array) {
+PolicyCondition ParseArray(const Json& array) {
   if (array.size() != 3) Refuse(array);
   const std::string kind = StringOf(array[0], array);
   if (kind == kRange) {
@@ -51,7 +48,7 @@ PolicyCondition ParseArray(const json& array) {
           StringOf(array[2], array), 0, 0};
 }
 
-PolicyCondition ParseObject(const json& object) {
+PolicyCondition ParseObject(const Json& object) {
   if (object.size() != 1) Refuse(object);
   const auto member = object.begin();
   return {ConditionKind::kEquals, member.key(), StringOf(member.value(), object), 0, 0};
@@ -60,10 +57,10 @@ PolicyCondition ParseObject(const json& object) {
 }  // namespace
 
 std::vector<PolicyCondition> ParseConditions(std::string_view text) {
-  const json list = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const Json list = ParseJson(text);
   if (!list.is_array()) Refuse(list);
   std::vector<PolicyCondition> conditions;
-  for (const json& item : list) {
+  for (const Json& item : list) {
     if (!item.is_structured()) Refuse(list);
     conditions.push_back(item.is_array() ? ParseArray(item) : ParseObject(item));
   }
@@ -81,7 +78,7 @@ bool Compatible(const PolicyCondition& a, const PolicyCondition& b) {
   return StartsWith(a.value, b.value) || StartsWith(b.value, a.value);
 }
 
-std::string ToJson(std::string_view text) { return json(text).dump(); }
+std::string ToJson(std::string_view text) { return Json(text).dump(); }
 
 std::string ToJson(const PolicyCondition& condition) {
   switch (condition.kind) {

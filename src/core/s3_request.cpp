@@ -139,7 +139,9 @@ std::string PartsDocument(const std::vector<CompletedPart>& parts) {
     const pugi::xml_node element = AppendElement(root, "Part");
     AppendElement(element, "PartNumber", std::to_string(part.part_number));
     AppendElement(element, "ETag", Quoted(part.etag));
-    if (!part.checksum.empty()) AppendElement(element, "ChecksumCRC32C", part.checksum);
+    for (const auto& [name, value] : part.checksums) {
+      if (!value.empty()) AppendElement(element, name.c_str(), value);
+    }
   }
   return ToText(document);
 }

@@ -126,9 +126,9 @@ std::string_view ChecksumOf(const S3Request& request);
 void UseMd5(S3Request* request);
 
 struct CompletedPart {
-  int part_number;            // 1 to 10000, ascending
-  std::string etag;           // with or without its quotes
-  std::string checksum = {};  // CRC-32C in base64; empty: none
+  int part_number;                                               // 1 to 10000, ascending
+  std::string etag;                                              // with or without its quotes
+  std::vector<std::pair<std::string, std::string>> checksums{};  // by AWS's name: "ChecksumCRC32"
 };
 // Retry::kAnswered, and so is AbortMultipartUpload.
 S3Request CompleteMultipartUpload(std::string_view bucket, std::string_view key,

@@ -45,7 +45,7 @@ WrittenObject CompleteUpload(S3Client& s3, std::string_view bucket, std::string_
                              std::string_view upload_id, std::vector<CompletedPart> parts,
                              bool overwrite) {
   if (s3.ServerLacks(ServerLack::kChecksums)) {
-    for (CompletedPart& part : parts) part.checksum.clear();
+    for (CompletedPart& part : parts) part.checksums.clear();
   }
   WrittenObject written =
       Complete(s3, CompleteMultipartUpload(bucket, key, upload_id, parts, overwrite), parts.size());

@@ -136,8 +136,9 @@ void BeginUpload(S3Call& call, const PutArgs& args, Upload* upload) {
 void AwaitPart(S3Client& s3, Upload* upload) {
   const S3Reply reply = s3.Next();
   if (reply.error) throw *reply.error;
-  upload->parts.push_back({static_cast<int>(reply.id), ParseWrittenObject(reply.response).etag,
-                           upload->checksums[reply.id]});
+  upload->parts.push_back({static_cast<int>(reply.id),
+                           ParseWrittenObject(reply.response).etag,
+                           {{"ChecksumCRC32C", upload->checksums[reply.id]}}});
   upload->bodies.erase(reply.id);
 }
 

@@ -62,10 +62,12 @@ TEST(S3Request, OfMultipartUploadsIsAsAmazonHasIt) {
   EXPECT_EQ(Line(ListMultipartUploads("files", "", "", "")), "GET /files?uploads=");
   EXPECT_EQ(Line(ListMultipartUploads("files", "p/", "k", "u")),
             "GET /files?key-marker=k&prefix=p%2F&upload-id-marker=u&uploads=");
-  const S3Request complete = CompleteMultipartUpload("files", "a", "u", {{1, "x"}, {3, "\"y\""}});
+  const S3Request complete = CompleteMultipartUpload(
+      "files", "a", "u", {{1, "x", {{"ChecksumCRC32", "AAAAAA=="}}}, {3, "\"y\""}});
   EXPECT_EQ(Line(complete), "POST /files/a?uploadId=u content-type: application/xml");
   EXPECT_EQ(complete.body(), "<CompleteMultipartUpload" + std::string(kXmlns) +
-                                 "><Part><PartNumber>1</PartNumber><ETag>\"x\"</ETag></Part>"
+                                 "><Part><PartNumber>1</PartNumber><ETag>\"x\"</ETag>"
+                                 "<ChecksumCRC32>AAAAAA==</ChecksumCRC32></Part>"
                                  "<Part><PartNumber>3</PartNumber><ETag>\"y\"</ETag></Part>"
                                  "</CompleteMultipartUpload>");
   EXPECT_EQ(
@@ -235,7 +237,7 @@ TEST(S3Request, HasTheChecksumOfItsBody) {
   EXPECT_EQ(ChecksumOf(UploadPart("files", "a", "u", 1, "123456789")), "");
   S3Request create = CreateMultipartUpload("files", "a", {}, PartChecksum::kCrc32c);
   EXPECT_EQ(HeaderOf(create, "x-amz-checksum-algorithm"), "CRC32C");
-  EXPECT_NE(CompleteMultipartUpload("files", "a", "u", {{1, "x", "4waSgw=="}})
+  EXPECT_NE(CompleteMultipartUpload("files", "a", "u", {{1, "x", {{"ChecksumCRC32C", "4waSgw=="}}}})
                 .body()
                 .find("<ETag>\"x\"</ETag><ChecksumCRC32C>4waSgw==</ChecksumCRC32C>"),
             std::string_view::npos);
