@@ -79,6 +79,50 @@ bool HasRegionSuffix(std::string_view host) {
          std::end(kRegionSuffixes);
 }
 
+void RefuseUnsupported(std::string_view bucket) {
+  if (EndsWith(bucket, "--x-s3") || EndsWith(bucket, "--xa-s3")) {
+    throw Error(ErrorCode::kUnsupported,
+                "S3 Express bucket \"" + std::string(bucket) + "\" is not supported",
+                "Such buckets take requests of their own sessions only (CreateSession). Use a "
+                "general purpose bucket.");
+  }
+  if (EndsWith(bucket, ".mrap")) {
+    throw Error(ErrorCode::kUnsupported,
+                "multi-region access point \"" + std::string(bucket) + "\" is not supported",
+                "Such access points take another signature (SigV4A) only. Name one of their "
+                "buckets.");
+  }
+}
+
+[[noreturn]] void RefuseTwice(const Endpoint& endpoint, std::string_view bucket,
+                              const Endpoint& without, const char* otherwise) {
+  throw Error(ErrorCode::kBadArgument,
+              "endpoint \"" + endpoint.url() + "\" names the bucket \"" + std::string(bucket) +
+                  "\" already",
+              "Leave the bucket out of the endpoint: \"" + without.url() + "\"." + otherwise);
+}
+
+// A server may have the bucket's name by chance; who sets the style "path" says so.
+void RefuseEndpointOfBucket(const Endpoint& endpoint, AddressingStyle style,
+                            std::string_view bucket) {
+  Endpoint without = endpoint;
+  std::string& path = without.base_path;
+  if (EndsWith(path, "/")) path.pop_back();
+  const std::string last_segment = "/" + std::string(bucket);
+  if (EndsWith(path, last_segment)) {
+    path.resize(path.size() - last_segment.size());
+    RefuseTwice(endpoint, bucket, without, "");
+  }
+  const std::string first_label = LowerCase(bucket) + ".";
+  const bool may_be_chance = style == AddressingStyle::kPath && !endpoint.is_aws();
+  if (!may_be_chance && StartsWith(endpoint.host, first_label)) {
+    without = endpoint;
+    without.host.erase(0, first_label.size());
+    RefuseTwice(endpoint, bucket, without,
+                " If that is the server's own name, set neon_s3.addressing_style to \"path\".");
+  }
+}
+
 bool UsesVirtualHost(const Endpoint& endpoint, AddressingStyle style, std::string_view bucket) {
   if (style == AddressingStyle::kPath) return false;
   if (style == AddressingStyle::kAuto) return endpoint.is_aws() && IsDnsLabel(bucket);
@@ -142,6 +186,12 @@ Endpoint AwsEndpoint(std::string_view region, std::string_view service) {
   return endpoint;
 }
 
+bool IsHostName(std::string_view host) {
+  constexpr ByteSet kChars("abcdefghijklmnopqrstuvwxyz0123456789-_.");
+  return !host.empty() && host.front() != '.' && host.find("..") == std::string_view::npos &&
+         kChars.CountPrefix(host) == host.size();
+}
+
 bool IsRegion(std::string_view region) {
   return !region.empty() && region.size() <= 63 && IsAlnum(region.front()) &&
          std::all_of(region.begin(), region.end(),
@@ -156,6 +206,7 @@ void ValidateRegion(std::string_view region) {
 }
 
 void ValidateBucketName(std::string_view bucket) {
+  RefuseUnsupported(bucket);
   const bool valid = bucket.size() >= 3 && bucket.size() <= 255 && !IsIpv4(bucket) &&
                      std::all_of(bucket.begin(), bucket.end(), [](char c) {
                        return IsAlnum(c) || c == '.' || c == '_' || c == '-';
@@ -167,6 +218,7 @@ void ValidateBucketName(std::string_view bucket) {
 }
 
 Address ResolveAddress(const Endpoint& endpoint, AddressingStyle style, std::string_view bucket) {
+  RefuseEndpointOfBucket(endpoint, style, bucket);
   Address address;
   address.scheme = endpoint.scheme;
   address.path_prefix = endpoint.base_path;

@@ -39,6 +39,10 @@ std::string_view RegionInHost(std::string_view host);
 // The partition that `region` is in, as ARNs name it: "aws", "aws-cn" …
 std::string_view AwsPartition(std::string_view region);
 
+// Whether `host`, in lower case, is made of letters, digits, '-', '_' and '.', as a host's name is;
+// IPv4 addresses are, too.
+bool IsHostName(std::string_view host);
+
 // Whether `region` can stand in a credential scope and in a host name.
 bool IsRegion(std::string_view region);
 // kBadArgument unless it does.
@@ -46,7 +50,8 @@ void ValidateRegion(std::string_view region);
 
 // kBadArgument unless `bucket` is a name S3 takes, or took before 2018: 3 to 255 of letters,
 // digits,
-// '.', '_', '-', and no IPv4 address.
+// '.', '_', '-', and no IPv4 address. kUnsupported for S3 Express buckets and multi-region access
+// points, whose names nothing else has.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 void ValidateBucketName(std::string_view bucket);
 
@@ -57,7 +62,8 @@ struct Address {
   std::string path_prefix;  // percent-encoded; the path of the bucket itself, or empty for "/"
 };
 
-// `bucket` is valid. kBadArgument where the style cannot address it.
+// `bucket` is valid. kBadArgument where the style cannot address it, and for an endpoint that names
+// the bucket already, as some consoles show it.
 Address ResolveAddress(const Endpoint& endpoint, AddressingStyle style, std::string_view bucket);
 
 }  // namespace neon_s3

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 
 #include "core/encoding.h"
+#include "core/endpoint.h"
 #include "core/error.h"
 #include "core/text.h"
 
@@ -22,18 +23,12 @@ std::string NormalIpv6(std::string_view host) {
   return "[" + std::string(normal) + "]";
 }
 
-bool IsName(std::string_view name) {
-  constexpr ByteSet kChars("abcdefghijklmnopqrstuvwxyz0123456789-_.");
-  return !name.empty() && name.front() != '.' && name.find("..") == std::string_view::npos &&
-         std::all_of(name.begin(), name.end(), [&](char c) { return kChars.Has(c); });
-}
-
 std::string ParsePattern(std::string_view text) {
   std::string pattern = LowerCase(text);
   if (pattern.front() == '[') pattern = NormalIpv6(pattern);
   const bool is_wild = StartsWith(pattern, "*.");
   const bool is_ipv6 = !pattern.empty() && pattern.front() == '[';
-  if (is_ipv6 || IsName(std::string_view(pattern).substr(is_wild ? 2 : 0))) return pattern;
+  if (is_ipv6 || IsHostName(std::string_view(pattern).substr(is_wild ? 2 : 0))) return pattern;
   throw Error(ErrorCode::kBadArgument, "invalid host pattern \"" + WithoutControls(text) + "\"",
               "A list of hosts looks like \"s3.example.com, *.example.org, [2001:db8::1]\", "
               "without ports.");

@@ -134,5 +134,41 @@ TEST(Endpoint, KnowsThePartitionsOfRegions) {
   EXPECT_EQ(AwsPartition("us-isob-east-1"), "aws-iso-b");
 }
 
+TEST(ResolveAddress, RefusesAnEndpointThatNamesTheBucketAlready) {
+  const auto refusal = [](const Endpoint& endpoint, AddressingStyle style) {
+    const Error error = test::ErrorOf([&] { ResolveAddress(endpoint, style, "media"); });
+    EXPECT_EQ(error.code(), ErrorCode::kBadArgument);
+    return std::string(error.what()) + " " + error.hint();
+  };
+  const Endpoint spaces{"https", "media.nyc3.digitaloceanspaces.com", "", ""};
+  for (const AddressingStyle style : {AddressingStyle::kAuto, AddressingStyle::kVirtual}) {
+    EXPECT_EQ(
+        refusal(spaces, style),
+        "endpoint \"https://media.nyc3.digitaloceanspaces.com\" names the bucket \"media\" "
+        "already Leave the bucket out of the endpoint: \"https://nyc3.digitaloceanspaces.com\". "
+        "If that is the server's own name, set neon_s3.addressing_style to \"path\".");
+  }
+  EXPECT_EQ(Show(ResolveAddress(spaces, AddressingStyle::kPath, "media")),
+            "https://media.nyc3.digitaloceanspaces.com|/media");
+  refusal({"https", "media.s3.eu-west-1.amazonaws.com", "", ""}, AddressingStyle::kPath);
+  for (const char* path : {"/media", "/media/", "/base/media"}) {
+    refusal({"https", "account.r2.cloudflarestorage.com", "", path}, AddressingStyle::kAuto);
+    refusal({"https", "account.r2.cloudflarestorage.com", "", path}, AddressingStyle::kPath);
+  }
+  for (const Endpoint& other : {Endpoint{"http", "media", "9000", ""},
+                                {"http", "h", "", "/mymedia"},
+                                {"http", "media2.example.com", "", "/media/v1"}}) {
+    EXPECT_NO_THROW(ResolveAddress(other, AddressingStyle::kAuto, "media")) << other.url();
+  }
+}
+
+TEST(ValidateBucketName, SaysWhichKindsAreNotSupported) {
+  for (const char* name : {"cache--usw2-az1--x-s3", "point--usw2-az1--xa-s3", "mfzwi23gnjvgw.mrap",
+                           "arn:aws:s3::123456789012:accesspoint/mfzwi23gnjvgw.mrap"}) {
+    EXPECT_ERROR(ErrorCode::kUnsupported, ValidateBucketName(name)) << name;
+  }
+  EXPECT_NO_THROW(ValidateBucketName("cache--x-s3-not"));
+}
+
 }  // namespace
 }  // namespace neon_s3
