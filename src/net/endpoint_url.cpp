@@ -35,32 +35,45 @@ std::string Shown(const std::string& url) {
               "\"https://example.com/base\".");
 }
 
-// Empty where the URL has no such part. Decoding refuses control characters.
+// Empty where the URL has no such part.
 std::string Part(CURLU* handle, CURLUPart part, unsigned flags, const std::string& url) {
   char* text = nullptr;
   const CURLUcode code = curl_url_get(handle, part, &text, flags);
   const std::unique_ptr<char, CurlDeleter> owner(text);
   if (code == CURLUE_OUT_OF_MEMORY) throw std::bad_alloc();
-  if (code == CURLUE_NO_PORT || code == CURLUE_NO_ZONEID) return {};
+  if (code == CURLUE_NO_PORT) return {};
   if (code != CURLUE_OK) Refuse(url);
   return text;
 }
 
-bool IsHost(const std::string& host) {
-  if (host.front() == '[') return true;  // parsed as an address by libcurl
-  return host.front() != '.' && host.find("..") == std::string::npos &&
-         std::all_of(host.begin(), host.end(), [](unsigned char c) {
-           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-                  c == '.';
-         });
+bool IsHost(std::string_view host) {
+  return host.front() == '[' || IsHostName(host);  // libcurl has parsed what is in brackets
 }
 
-std::string BasePath(const std::string& path, const std::string& url) {
+// Encoded as it is signed, segment by segment: an encoded '/' is not one.
+std::string BasePath(std::string_view path, const std::string& url) {
   if (path == "/") return "";
-  if (HasDotSegment(path)) Refuse(url);
-  std::string encoded;
-  AppendUriEncodedPath(path, &encoded);
+  std::string decoded, encoded;
+  for (std::size_t start = 1; start <= path.size();) {
+    const std::size_t end = std::min(path.find('/', start), path.size());
+    const auto segment = UriDecoded(path.substr(start, end - start), /*plus_is_space=*/false);
+    if (!segment || HasControls(*segment)) Refuse(url);
+    decoded.append("/").append(*segment);
+    encoded.append("/");
+    AppendUriEncoded(*segment, &encoded);
+    start = end + 1;
+  }
+  if (HasDotSegment(decoded)) Refuse(url);
   return encoded;
+}
+
+// libcurl forgives one slash or three, decodes a host, and drops a '?' or '#' with nothing behind.
+bool IsPlain(const std::string& url, const std::string& scheme) {
+  const std::size_t host = scheme.size() + std::string_view("://").size();
+  const std::string_view authority = std::string_view(url).substr(0, url.find('/', host));
+  return url.compare(scheme.size(), 3, "://") == 0 && authority.size() > host &&
+         authority.find('%') == std::string_view::npos &&
+         url.find_first_of("?#") == std::string::npos;
 }
 
 }  // namespace
@@ -70,10 +83,7 @@ Endpoint ParseEndpointUrl(const std::string& url) {
   if (!handle) throw std::bad_alloc();
   const bool parsed = curl_url_set(handle.get(), CURLUPART_URL, url.c_str(),
                                    CURLU_PATH_AS_IS | CURLU_DISALLOW_USER) == CURLUE_OK;
-  // libcurl forgives a third slash, and drops a '?' or '#' with nothing behind it.
-  const bool odd =
-      url.find("///") != std::string::npos || url.find_first_of("?#") != std::string::npos;
-  if (!parsed || odd) Refuse(url);
+  if (!parsed) Refuse(url);
 
   const auto part = [&](CURLUPart which, unsigned flags) {
     return Part(handle.get(), which, flags, url);
@@ -83,9 +93,11 @@ Endpoint ParseEndpointUrl(const std::string& url) {
   endpoint.host = LowerCase(part(CURLUPART_HOST, 0));
   endpoint.port = part(CURLUPART_PORT, CURLU_NO_DEFAULT_PORT);
   const bool known_scheme = endpoint.scheme == "http" || endpoint.scheme == "https";
-  const bool has_zone = !part(CURLUPART_ZONEID, 0).empty();
-  if (!known_scheme || !IsHost(endpoint.host) || has_zone || endpoint.port == "0") Refuse(url);
-  endpoint.base_path = BasePath(part(CURLUPART_PATH, CURLU_URLDECODE), url);
+  if (!known_scheme || !IsPlain(url, endpoint.scheme) || !IsHost(endpoint.host) ||
+      endpoint.port == "0") {
+    Refuse(url);
+  }
+  endpoint.base_path = BasePath(part(CURLUPART_PATH, 0), url);
   return endpoint;
 }
 
