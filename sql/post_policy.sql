@@ -41,6 +41,9 @@ SELECT s3_presign_post('a', conditions => '[{"bucket": "other"}]');
 -- bad input
 SELECT s3_presign_post('');
 SELECT s3_presign_post('a/../${filename}');
+SELECT s3_presign_post('a/${filename}/b');
+SELECT s3_presign_post('${filename}${filename}');
+SELECT s3_presign_post('a', content_type => ' ');
 SELECT s3_presign_post('a', min_length => 2, max_length => 1);
 SELECT s3_presign_post('a', fields => '{"key": "b"}');
 SELECT s3_presign_post('a', fields => '{"x-amz-date": "b"}');

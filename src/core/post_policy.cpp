@@ -43,6 +43,15 @@ bool HasArgument(std::string_view field) {
   return lower == "key" || lower == "bucket";
 }
 
+// S3 puts the file's name there before it compares, and no condition can say what comes out.
+void RefuseFileNameInside(std::string_view key) {
+  const std::size_t found = key.find(kFileName);
+  if (found == std::string_view::npos || found + kFileName.size() == key.size()) return;
+  throw Error(ErrorCode::kBadArgument,
+              "object key \"" + std::string(key) + "\" has \"${filename}\" before its end",
+              "No form could meet such a policy: end the key with ${filename}, or leave it out.");
+}
+
 void CheckName(std::string_view name) {
   const std::string lower = LowerCase(name);
   if (!IsToken(name)) {
@@ -65,6 +74,7 @@ PostPolicy::PostPolicy(const PostPolicyRequest& request, const Credentials& cred
       session_token_(credentials.session_token),
       expiration_(UtcTime(request.signed_at + request.expires_in).extended()) {
   ValidateObjectKey(key_);
+  RefuseFileNameInside(key_);
   AppendObjectUrl(*request.address, std::nullopt, &url_);
   credential_.append(credentials.access_key_id).append("/");
   AppendCredentialScope(time_, region_, kS3Service, &credential_);

@@ -232,5 +232,13 @@ TEST(PostPolicy, RefusesMoreThanAFormCanHold) {
   EXPECT_NO_THROW(Sign(with_token));
 }
 
+TEST(PostPolicy, RefusesAFileNameInsideItsKey) {
+  for (const char* key : {"a/${filename}/b", "${filename}.png", "${filename}${filename}"}) {
+    EXPECT_ERROR(ErrorCode::kBadArgument, NewPolicy(key)) << key;
+  }
+  EXPECT_NO_THROW(NewPolicy("${filename}"));
+  EXPECT_NO_THROW(NewPolicy("a/${filename"));
+}
+
 }  // namespace
 }  // namespace neon_s3
