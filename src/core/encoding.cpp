@@ -79,18 +79,37 @@ struct HexTable {
 };
 constexpr HexTable kHexTable;
 
-// What a control character starts with.
-constexpr ByteSet kControlStarts(
+constexpr ByteSet kAsciiControls(
     "\0\1\2\3\4\5\6\7\x8\x9\xa\xb\xc\xd\xe\xf\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b"
-    "\x1c\x1d\x1e\x1f\x7f\xc2"sv);
+    "\x1c\x1d\x1e\x1f\x7f"sv);
 
 // Length in bytes of the control character that starts at `i`, or 0.
 std::size_t ControlAt(std::string_view text, std::size_t i) {
-  const auto c = static_cast<unsigned char>(text[i]);
-  if (c < 0x20 || c == 0x7f) return 1;
-  if (c != 0xc2 || i + 1 == text.size()) return 0;
+  if (kAsciiControls.Has(text[i])) return 1;
+  if (text[i] != '\xc2' || i + 1 == text.size()) return 0;
   const auto next = static_cast<unsigned char>(text[i + 1]);
   return next >= 0x80 && next <= 0x9f ? 2 : 0;
+}
+
+struct CodeRange {
+  char32_t first, last;
+};
+constexpr CodeRange kFormatControls[] = {
+    {0xad, 0xad},     {0x61c, 0x61c},   {0x180e, 0x180e}, {0x200b, 0x200b}, {0x200e, 0x200f},
+    {0x2028, 0x202e}, {0x2060, 0x206f}, {0xfeff, 0xfeff}, {0xfff9, 0xfffb},
+};
+
+bool IsFormatControl(char32_t code) {
+  return std::any_of(std::begin(kFormatControls), std::end(kFormatControls),
+                     [code](CodeRange range) { return code >= range.first && code <= range.last; });
+}
+
+// Of a character of several bytes.
+char32_t CodeOf(std::string_view character) {
+  char32_t code = static_cast<unsigned char>(character.front()) & (0x7fu >> character.size());
+  for (const char c : character.substr(1))
+    code = code << 6 | (static_cast<unsigned char>(c) & 0x3fu);
+  return code;
 }
 
 }  // namespace
@@ -205,9 +224,20 @@ std::string WithoutControls(std::string_view text) {
   return out;
 }
 
+std::string WithoutFormatControls(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t size = std::max<std::size_t>(CharacterSize(text.substr(i)), 1);
+    const std::string_view character = text.substr(i, size);
+    if (size == 1 || !IsFormatControl(CodeOf(character))) out.append(character);
+    i += size;
+  }
+  return out;
+}
+
 bool HasControls(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (!kControlStarts.Has(text[i])) continue;
     if (ControlAt(text, i) != 0) return true;
   }
   return false;

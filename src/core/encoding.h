@@ -52,6 +52,11 @@ std::string_view Utf8Prefix(std::string_view text, std::size_t max_bytes);
 // Valid UTF-8 `text` without its control characters (C0, DEL and C1: Unicode category Cc).
 std::string WithoutControls(std::string_view text);
 
+// Valid UTF-8 `text` without the invisible characters that make it look like another: those that
+// change its direction, of no width, and separators of lines. U+200C and U+200D stay, which Persian
+// and emoji need.
+std::string WithoutFormatControls(std::string_view text);
+
 // True where `text` (UTF-8) holds a control character.
 bool HasControls(std::string_view text);
 

@@ -22,10 +22,12 @@ is curl('PUT', $db->value(s3_settings($bucket), "SELECT s3_presign_put('object',
 # File systems take 255 bytes. While it downloads, Chromium appends ".crdownload"; it may have to add " (1)" as well.
 my $max_bytes = 255 - length('.crdownload') - length(' (1)');
 
-# Control characters are dropped, path separators become '_', and the name is cut, its extension kept.
+# Control characters are dropped, and invisible ones that make a name look like another, but not the joiners that
+# Persian and emoji need; path separators become '_', and the name is cut, its extension kept.
 sub intended {
   my ($name) = @_;
   $name =~ s/[\x{1}-\x{1f}\x{7f}-\x{9f}]//g;
+  $name =~ s/[\x{ad}\x{61c}\x{180e}\x{200b}\x{200e}\x{200f}\x{2028}-\x{202e}\x{2060}-\x{206f}\x{feff}\x{fff9}-\x{fffb}]//g;
   $name =~ tr{/\\}{__};
   my $bytes = encode('utf8', $name);
   return $name if length $bytes <= $max_bytes;
