@@ -19,7 +19,7 @@ std::string_view CopyTo(char* buffer, const std::string& text) {
 }  // namespace
 
 void ValidateContentType(std::string_view content_type) {
-  if (!content_type.empty()) return;
+  if (content_type.find_first_not_of(' ') != std::string_view::npos) return;
   throw Error(ErrorCode::kBadArgument, "content_type is empty",
               "Leave it null to let the client send any type.");
 }

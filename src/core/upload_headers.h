@@ -17,7 +17,7 @@ struct UploadConstraints {
   bool overwrite;                                   // false: only where no such object exists
 };
 
-// kBadArgument where it is empty.
+// kBadArgument if it is empty, or spaces, which HTTP does not send.
 void ValidateContentType(std::string_view content_type);
 
 // content-type, content-length, x-amz-checksum-sha256 and if-none-match, as far as they are asked

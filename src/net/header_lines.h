@@ -36,8 +36,9 @@ class HeaderLines {
                   "HTTP header \"" + WithoutControls(header.name) + "\" cannot be sent");
     }
     SecretString line(header.name);
-    // An empty value has its own syntax: "name:" would take the header out.
-    line.append(value.empty() ? ";" : ": ").append(value);
+    // An empty value has its own syntax: "name:" would take the header out, spaces or not.
+    const bool is_empty = value.find_first_not_of(' ') == std::string_view::npos;
+    line.append(is_empty ? ";" : ": ").append(is_empty ? std::string_view() : value);
     AddLine(line.c_str());
   }
 

@@ -33,6 +33,7 @@ TEST(UploadHeaders, AreWhatIsAskedFor) {
 
 TEST(UploadHeaders, RefuseWhatCannotBe) {
   EXPECT_ERROR(ErrorCode::kBadArgument, Show({"", {}, {}, true}));
+  EXPECT_ERROR(ErrorCode::kBadArgument, Show({" ", {}, {}, true}));
   EXPECT_ERROR(ErrorCode::kBadArgument, Show({{}, -1, {}, true}));
   EXPECT_ERROR(ErrorCode::kBadArgument, Show({{}, {}, "short", true}));
 }

@@ -52,7 +52,10 @@ TEST(HttpClient, SendsMethodHeadersAndBody) {
   HttpServer server(Always(ServedReply::Of(200, "")));
   HttpClient client;
   const std::string body("a\0b", 3);
-  client.Perform({"POST", server.url() + "/", {{"Content-Type", "x/y"}, {"X-Empty", ""}}, body},
+  client.Perform({"POST",
+                  server.url() + "/",
+                  {{"Content-Type", "x/y"}, {"X-Empty", ""}, {"X-Blank", "  "}},
+                  body},
                  Within(1s));
   client.Perform({"PUT", server.url() + "/", {}, {}}, Within(1s));
   client.Perform({"DELETE", server.url() + "/", {}, {}}, Within(1s));
@@ -63,6 +66,7 @@ TEST(HttpClient, SendsMethodHeadersAndBody) {
   EXPECT_EQ(requests[0].body, body);
   EXPECT_EQ(requests[0].headers.at("content-type"), "x/y");
   EXPECT_EQ(requests[0].headers.at("x-empty"), "");
+  EXPECT_EQ(requests[0].headers.at("x-blank"), "");  // as it is signed
   EXPECT_EQ(requests[0].headers.count("expect"), 0u);
   EXPECT_EQ(requests[1].method, "PUT");
   EXPECT_EQ(requests[1].headers.at("content-length"), "0");
