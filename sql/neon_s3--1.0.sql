@@ -100,7 +100,7 @@ CREATE FUNCTION s3_presign_post(
 AS 'MODULE_PATHNAME', 'neon_s3_presign_post' LANGUAGE C VOLATILE PARALLEL SAFE COST 10;
 
 COMMENT ON FUNCTION s3_presign_post(text, interval, text, bigint, bigint, jsonb, jsonb, text, text, timestamptz) IS
-'A signed POST policy, for uploads from an HTML form: the form''s action, and all of its fields but the file, which comes last. A key that ends in ${filename} takes the name of the client''s file. content_type and fields become fields and exact conditions; min_length and max_length (bytes) limit the file; conditions are POST policy conditions to add. What contradicts itself is an error. NULL for a NULL key.';
+'A signed POST policy, for uploads from an HTML form: the form''s action, and all of its fields but the file, which comes last. A key that ends in ${filename} (which may stand nowhere else in it) takes the name of the client''s file. content_type and fields become fields and exact conditions; min_length and max_length (bytes) limit the file; conditions are POST policy conditions to add. What contradicts itself is an error. NULL for a NULL key.';
 
 CREATE FUNCTION s3_public_url(key text, bucket text DEFAULT NULL, server text DEFAULT NULL)
 RETURNS text
@@ -108,6 +108,20 @@ AS 'MODULE_PATHNAME', 'neon_s3_public_url' LANGUAGE C STABLE PARALLEL SAFE;
 
 COMMENT ON FUNCTION s3_public_url(text, text, text) IS
 'Unsigned URL of an object, its key percent-encoded: good where the bucket lets everybody read. NULL for a NULL key.';
+
+CREATE FUNCTION s3_content_disposition(file_name text, disposition text DEFAULT 'attachment')
+RETURNS text
+AS 'MODULE_PATHNAME', 'neon_s3_content_disposition' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION s3_content_disposition(text, text) IS
+'Content-Disposition header (RFC 6266) that names a file, for "attachment" (save it) or "inline" (show it), with an ASCII form and a UTF-8 form of any name: control and invisible characters are dropped, path separators become "_", and it is cut to 240 bytes.';
+
+CREATE FUNCTION s3_content_type(file_name text)
+RETURNS text
+AS 'MODULE_PATHNAME', 'neon_s3_content_type' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION s3_content_type(text) IS
+'Content type by a file name''s extension, in any case, from the media types of Debian; NULL where it is unknown.';
 
 -- ---------------------------------------------------------------- the guide, in SQL
 

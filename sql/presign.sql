@@ -74,6 +74,17 @@ SET neon_s3.public_url_base = 'https://cdn.example.com/?x';
 SET neon_s3.public_url_base = '';
 SET neon_s3.endpoint = '';
 
+-- an endpoint that names the bucket already
+SET neon_s3.endpoint = 'https://account.r2.cloudflarestorage.com/examplebucket';
+SELECT s3_public_url('k');
+SET neon_s3.endpoint = 'https://examplebucket.nyc3.digitaloceanspaces.com';
+SELECT s3_presign_get('k');
+SET neon_s3.addressing_style = 'path';
+SELECT s3_public_url('k');
+SET neon_s3.addressing_style = 'auto';
+SET neon_s3.endpoint = 'http:/examplebucket';
+SET neon_s3.endpoint = '';
+
 -- the scope follows the time, the region and the credentials within one session
 SET neon_s3.region = 'us-east-1';
 SELECT right(s3_presign_get('a', signed_at => t), 64) FROM (VALUES
@@ -108,6 +119,9 @@ SELECT s3_presign_get('a', signed_at => 'infinity');
 SELECT s3_presign_get('a', signed_at => '10000-01-01 00:00:00Z');
 SELECT s3_presign_get('a', bucket => '192.168.0.1');
 SELECT s3_presign_get('a', bucket => '');
+SELECT s3_presign_get('a', bucket => 'cache--usw2-az1--x-s3');
+SELECT s3_presign_get('a', bucket => 'mfzwi23gnjvgw.mrap');
+SELECT s3_presign_get('a', bucket => 'arn:aws:s3::123456789012:accesspoint/mfzwi23gnjvgw.mrap');
 SELECT s3_presign_get('a', server => 'files');
 SELECT s3_presign_get('a', query => '{"X-Amz-Date": "x"}');
 SELECT s3_presign_get('a', query => '{"versionId": "1"}', version_id => '2');
@@ -117,6 +131,7 @@ SELECT s3_presign_get('a', query => '["partNumber"]');
 SELECT s3_presign_put('a', 'text/plain', headers => '{"Content-Type": "text/html"}');
 SELECT s3_presign_put('a', E'text/plain\r\nx: y');
 SELECT s3_presign_put('a', '');
+SELECT s3_presign_put('a', ' ');
 SELECT s3_presign_put('a', headers => '{"x y": "z"}');
 SELECT s3_presign_put('a', headers => '{"Host": "z"}');
 SELECT s3_presign_put('a', content_length => -1);
@@ -133,3 +148,10 @@ SET neon_s3.bucket = '';
 SELECT s3_presign_get('a');
 SET neon_s3.secret_access_key = '';
 SELECT s3_presign_get('a', bucket => 'examplebucket');
+
+-- the headers that name a file and its type, for everybody
+SELECT s3_content_disposition('Übersicht "1".pdf'), s3_content_disposition('a.png', 'inline');
+SELECT s3_content_disposition(U&'invoice\202Egpj.exe'), s3_content_disposition(NULL) IS NULL;
+SELECT s3_content_disposition('a', 'form-data');
+SELECT name, s3_content_type(name)
+  FROM (VALUES ('photo.JPG'), ('C:\users\report.docx'), ('a/b.tar.gz'), ('page.html'), ('.png'), ('Makefile'), ('a.unknown'), (NULL)) file(name);

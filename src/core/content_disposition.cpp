@@ -1,6 +1,7 @@
 #include "core/content_disposition.h"
 
 #include "core/encoding.h"
+#include "core/error.h"
 
 namespace neon_s3 {
 namespace {
@@ -18,7 +19,7 @@ std::string Cut(const std::string& name) {
 }
 
 std::string SafeName(std::string_view file_name) {
-  std::string name = WithoutControls(file_name);
+  std::string name = WithoutFormatControls(WithoutControls(file_name));
   for (char& c : name) {
     if (c == '/' || c == '\\') c = '_';
   }
@@ -40,8 +41,18 @@ std::string AsciiFallback(std::string_view name) {
 }  // namespace
 
 std::string AttachmentDisposition(std::string_view file_name) {
+  return ContentDisposition(file_name, "attachment");
+}
+
+std::string ContentDisposition(std::string_view file_name, std::string_view disposition) {
+  if (disposition != "attachment" && disposition != "inline") {
+    throw Error(ErrorCode::kBadArgument,
+                "unknown disposition \"" + WithoutControls(disposition) + "\"",
+                "Use attachment or inline.");
+  }
   const std::string name = SafeName(file_name);
-  std::string value = "attachment; filename=\"" + AsciiFallback(name) + "\"; filename*=UTF-8''";
+  std::string value(disposition);
+  value.append("; filename=\"").append(AsciiFallback(name)).append("\"; filename*=UTF-8''");
   AppendUriEncoded(name, &value);
   return value;
 }

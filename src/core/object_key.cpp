@@ -33,11 +33,14 @@ void ValidateObjectKey(std::string_view key) {
   }
 }
 
+std::string_view LastPathComponent(std::string_view file_name) {
+  const std::size_t separator = file_name.find_last_of("/\\");
+  return separator == std::string_view::npos ? file_name : file_name.substr(separator + 1);
+}
+
 std::string MakeObjectKey(std::string_view prefix, std::string_view uuid,
                           std::string_view file_name) {
-  const std::size_t separator = file_name.find_last_of("/\\");
-  if (separator != std::string_view::npos) file_name.remove_prefix(separator + 1);
-  const std::string name = WithoutControls(file_name);
+  const std::string name = WithoutControls(LastPathComponent(file_name));
   if (name.empty()) {
     throw Error(ErrorCode::kBadArgument, "file name is empty",
                 "Only the last path component of file_name counts.");

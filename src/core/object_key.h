@@ -17,6 +17,9 @@ bool HasDotSegment(std::string_view path);
 // object.
 void ValidateObjectKey(std::string_view key);
 
+// What follows the last '/' or '\'.
+std::string_view LastPathComponent(std::string_view file_name);
+
 // prefix + uuid + "-" + file name: only the last path component of `file_name`, without control
 // characters, cut at a character so that the key fits. All texts are valid UTF-8.
 // kBadArgument where the file name is empty, or the prefix leaves no room for it.

@@ -31,7 +31,7 @@ SELECT p.proname, format('%s %s(%s);', CASE p.prokind WHEN 'p' THEN 'CALL' ELSE 
  WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'neon_s3')
  ORDER BY 1;
 SQL
-my %harmless = map { $_ => 1 } qw(s3_public_url s3_create_files_table s3_save_metadata
+my %harmless = map { $_ => 1 } qw(s3_public_url s3_content_disposition s3_content_type s3_create_files_table s3_save_metadata
   s3_server_options_validator s3_stat_get_progress s3_stat_get_operations);
 # They look for themselves at who calls: lifecycle.sql.
 my %checking = map { $_ => 1 } qw(s3_track_files s3_untrack_files s3_retry_outbox s3_require_trusted

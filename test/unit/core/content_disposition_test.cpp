@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "expect_error.h"
+
 namespace neon_s3 {
 namespace {
 
@@ -26,6 +28,30 @@ TEST(AttachmentDisposition, KeepsTheExtensionOfALongName) {
   const std::string value = AttachmentDisposition(std::string(300, 'n') + ".jpeg");
   EXPECT_NE(value.find(std::string(235, 'n') + ".jpeg\""), std::string::npos);
   EXPECT_EQ(value.find(std::string(236, 'n')), std::string::npos);
+}
+
+TEST(AttachmentDisposition, DropsWhatOnlyChangesHowANameLooks) {
+  for (const char* invisible :
+       {"\xe2\x80\xaa", "\xe2\x80\xab", "\xe2\x80\xac", "\xe2\x80\xad", "\xe2\x80\xae",
+        "\xe2\x81\xa6", "\xe2\x81\xa7", "\xe2\x81\xa8", "\xe2\x81\xa9", "\xe2\x80\x8e",
+        "\xe2\x80\x8f", "\xd8\x9c", "\xe2\x80\x8b", "\xe2\x81\xa0", "\xef\xbb\xbf", "\xc2\xad"}) {
+    EXPECT_EQ(AttachmentDisposition(std::string("invoice") + invisible + "gpj.exe"),
+              "attachment; filename=\"invoicegpj.exe\"; filename*=UTF-8''invoicegpj.exe");
+  }
+  EXPECT_EQ(AttachmentDisposition("\xe2\x80\xae"),
+            "attachment; filename=\"_\"; filename*=UTF-8''_");
+  // U+200C, in Persian, and U+200D, in a family.
+  EXPECT_EQ(AttachmentDisposition("\xe2\x80\x8c\xe2\x80\x8d"),
+            "attachment; filename=\"__\"; filename*=UTF-8''%E2%80%8C%E2%80%8D");
+}
+
+TEST(ContentDisposition, IsForSavingOrForShowing) {
+  EXPECT_EQ(ContentDisposition("a.png", "inline"),
+            "inline; filename=\"a.png\"; filename*=UTF-8''a.png");
+  EXPECT_EQ(ContentDisposition("a", "attachment"), AttachmentDisposition("a"));
+  for (const char* other : {"", "Inline", "form-data", "inline; x"}) {
+    EXPECT_ERROR(ErrorCode::kBadArgument, ContentDisposition("a", other)) << other;
+  }
 }
 
 }  // namespace
