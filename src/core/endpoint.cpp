@@ -207,7 +207,7 @@ void ValidateRegion(std::string_view region) {
 
 void ValidateBucketName(std::string_view bucket) {
   RefuseUnsupported(bucket);
-  const bool valid = bucket.size() >= 3 && bucket.size() <= 255 && !IsIpv4(bucket) &&
+  const bool valid = bucket.size() >= 3 && bucket.size() <= kMaxBucketBytes && !IsIpv4(bucket) &&
                      std::all_of(bucket.begin(), bucket.end(), [](char c) {
                        return IsAlnum(c) || c == '.' || c == '_' || c == '-';
                      });

@@ -1,6 +1,7 @@
 // Where a bucket is: endpoints, bucket names, and the two addressing styles of S3.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -53,6 +54,7 @@ void ValidateRegion(std::string_view region);
 // '.', '_', '-', and no IPv4 address. kUnsupported for S3 Express buckets and multi-region access
 // points, whose names nothing else has.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+constexpr std::size_t kMaxBucketBytes = 255;
 void ValidateBucketName(std::string_view bucket);
 
 // A bucket at an endpoint.

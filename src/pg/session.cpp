@@ -105,6 +105,8 @@ const Destination& Session::Resolve(const Target& target, Reach reach) {
                        credentials_.StillFinds(resolved.ticket, now);
   if (is_same) return destination;
 
+  // What can't be a name at all is refused before anything keeps it.
+  if (target.bucket && target.bucket->size() > kMaxBucketBytes) ValidateBucketName(*target.bucket);
   resolved.revision = 0;  // it is nobody's unless all goes well
   const CredentialChain::Found found = FindCredentials(target, now);
   resolved.ticket = credentials_.ticket();
