@@ -1,6 +1,7 @@
 // HTTP's messages, as plain data.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -36,6 +37,10 @@ struct HttpResponse {
   std::string body;
   // Bytes that came before `body`, where a range was asked for and the whole was sent.
   std::int64_t skipped = 0;
+  // Bytes of the body that went into memory of the caller's, and are not in `body`.
+  std::size_t placed = 0;
+
+  std::size_t body_size() const { return body.size() + placed; }
 
   // The first of that name, in any case; empty where there is none.
   std::string_view Header(std::string_view name) const;

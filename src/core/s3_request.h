@@ -47,6 +47,7 @@ struct S3Request {
   std::optional<ByteRange> range;
   std::string etag;                  // what the object's must be; empty: any
   std::optional<std::int64_t> size;  // what the whole object's size must be
+  bool lends_memory = false;         // the caller has memory for a large body (S3Client::Lend())
 
   std::string_view body() const { return payload.data() != nullptr ? payload : document; }
 };

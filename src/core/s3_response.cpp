@@ -85,7 +85,7 @@ ContentRange ContentRangeOf(const HttpResponse& response) {
 // 206: the range that was asked for, or as much of it as the object has.
 void CheckPart(const S3Request& request, const HttpResponse& response) {
   const ContentRange range = ContentRangeOf(response);
-  const auto size = static_cast<std::int64_t>(response.body.size());
+  const auto size = static_cast<std::int64_t>(response.body_size());
   const std::int64_t end = range.last + 1;
   const std::int64_t start = request.range->start;
   if (range.first != start || end - start != size || (range.total && end > *range.total)) {
@@ -109,7 +109,7 @@ void CheckPart(const S3Request& request, const HttpResponse& response) {
 
 // 200 to a range: the client cut it out of the whole object.
 void CheckCut(const S3Request& request, const HttpResponse& response) {
-  const std::int64_t total = response.skipped + static_cast<std::int64_t>(response.body.size());
+  const std::int64_t total = response.skipped + static_cast<std::int64_t>(response.body_size());
   if (total > 0 && response.skipped < request.range->start) RaiseBehindEnd(*request.range, total);
   const std::optional<std::int64_t> announced = SizeOf(response);
   if (request.size && announced && *announced != *request.size) {

@@ -84,6 +84,11 @@ struct HttpClient::State {
   }
 
   std::optional<HttpReply> TakeReply() {
+    for (const auto& transfer : running) {
+      if (const std::size_t wanted = transfer->TakeWish()) {
+        return HttpReply{transfer->id(), {}, std::nullopt, false, wanted};
+      }
+    }
     int queued = 0;
     const CURLMsg* message = curl_multi_info_read(multi, &queued);
     if (message == nullptr) return std::nullopt;
@@ -145,6 +150,13 @@ std::optional<HttpReply> HttpClient::Step(std::chrono::milliseconds longest) {
   }
   curl_multi_poll(state.multi, nullptr, 0, static_cast<int>(longest.count()), nullptr);
   return std::nullopt;
+}
+
+void HttpClient::Lend(std::size_t id, char* memory) {
+  const SignalsBlocked blocked;
+  for (const auto& transfer : Started().running) {
+    if (transfer->id() == id) return transfer->Lend(memory);
+  }
 }
 
 void HttpClient::Drop() {

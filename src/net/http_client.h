@@ -26,6 +26,9 @@ struct HttpLimits {
   std::optional<ByteRange> range;
   // kMalformedReply for a body that ends with the connection: nobody can tell whether it was cut.
   bool needs_length = false;
+  // A large body of a known length waits for memory of the caller's (HttpClient::Lend()): it is
+  // copied once less, and what takes it in may already be its last place.
+  bool lends_memory = false;
   bool (*cancelled)() = nullptr;  // Perform()'s, asked every 50 ms
 
   // Link-local and metadata addresses (metadata_address.h) are refused unless the request is meant
@@ -48,7 +51,8 @@ struct HttpReply {
   std::size_t id;
   HttpResponse response;
   std::optional<Error> error;
-  bool will_last = false;  // the error, however often the request is sent
+  bool will_last = false;         // the error, however often the request is sent
+  std::size_t memory_wanted = 0;  // not done: the body waits for that much memory
 };
 
 // Bytes of bodies.
@@ -87,6 +91,9 @@ class HttpClient {
   // A request that is done; or nothing, after everything was moved on and `longest` has passed or
   // something happened.
   std::optional<HttpReply> Step(std::chrono::milliseconds longest);
+
+  // Memory for the body of a request that waits for it; it is the client's until the reply.
+  void Lend(std::size_t id, char* memory);
 
   // Ends what is under way; connections that are idle stay.
   void Drop();

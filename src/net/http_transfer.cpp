@@ -145,7 +145,7 @@ HttpTransfer* HttpTransfer::Of(CURL* easy) {
 }
 
 HttpReply HttpTransfer::Finish(CURLcode code) {
-  HttpReply reply{id_, {}, std::nullopt, false};
+  HttpReply reply{id_, {}, std::nullopt, false, 0};
   try {
     CheckResult(code);
     long status = 0;
@@ -307,6 +307,11 @@ void HttpTransfer::BeginBody() {
   reception_.too_large = size > most && !reception_.is_cut;
   if (reception_.too_large) return;
   size = std::min(size, most);
+  if (limits_.lends_memory && size >= kHugeBody) {
+    reception_.memory_size = size;
+    reception_.is_waiting = true;
+    return;
+  }
   reception_.response.body.reserve(size);
   if (size >= kHugeBody) AdviseHugePages(reception_.response.body.data(), size);
 }
@@ -332,8 +337,9 @@ void HttpTransfer::AddToBody(std::string_view bytes) {
   bytes.remove_prefix(static_cast<std::size_t>(skipped));
   reception_.to_skip -= skipped;
   reception_.response.skipped += skipped;
-  std::string& body = reception_.response.body;
-  const std::size_t room = reception_.max_body_size - body.size();
+  HttpResponse& response = reception_.response;
+  std::size_t room = reception_.max_body_size - response.body_size();
+  if (reception_.memory != nullptr) room = std::min(room, reception_.memory_size - response.placed);
   if (bytes.size() > room) {
     reception_.is_enough = reception_.is_cut;
     if (!reception_.is_cut && limits_.range && limits_.range->length) {
@@ -342,15 +348,35 @@ void HttpTransfer::AddToBody(std::string_view bytes) {
     reception_.too_large = !reception_.is_enough && reception_.problem == nullptr;
     bytes = bytes.substr(0, reception_.is_cut ? room : 0);
   }
-  body.append(bytes);
+  if (reception_.memory == nullptr) {
+    response.body.append(bytes);
+  } else {
+    std::copy(bytes.begin(), bytes.end(), reception_.memory + response.placed);
+    response.placed += bytes.size();
+  }
+}
+
+std::size_t HttpTransfer::TakeWish() {
+  if (!reception_.is_waiting || reception_.is_wish_told) return 0;
+  reception_.is_wish_told = true;
+  return reception_.memory_size;
+}
+
+void HttpTransfer::Lend(char* memory) {
+  reception_.memory = memory;
+  reception_.is_waiting = false;
+  AdviseHugePages(memory, reception_.memory_size);
+  curl_easy_pause(easy(), CURLPAUSE_CONT);
 }
 
 std::size_t HttpTransfer::OnBody(char* data, std::size_t, std::size_t size, void* context) {
   auto* transfer = static_cast<HttpTransfer*>(context);
-  return transfer->Receive(size, [&] {
+  const std::size_t taken = transfer->Receive(size, [&] {
     if (!transfer->reception_.has_body) transfer->BeginBody();
-    if (!transfer->reception_.is_over()) transfer->AddToBody({data, size});
+    if (transfer->reception_.is_over() || transfer->reception_.is_waiting) return;
+    transfer->AddToBody({data, size});
   });
+  return transfer->reception_.is_waiting ? CURL_WRITEFUNC_PAUSE : taken;
 }
 
 std::size_t HttpTransfer::OnHeader(char* data, std::size_t, std::size_t size, void* context) {

@@ -26,8 +26,13 @@ class HttpTransfer {
                OpenSockets* sockets);
   HttpTransfer(const HttpTransfer&) = delete;
 
+  std::size_t id() const { return id_; }
   CURL* easy() const { return easy_.get(); }
   static HttpTransfer* Of(CURL* easy);
+
+  // How much memory the body waits for, told once; 0 where it waits for none.
+  std::size_t TakeWish();
+  void Lend(char* memory);
 
   // Once libcurl is done with it.
   HttpReply Finish(CURLcode code);
@@ -44,6 +49,10 @@ class HttpTransfer {
     bool is_cut = false;       // what follows those that are kept is not wanted
     bool is_enough = false;    // all of them are there
     bool has_body = false;
+    std::size_t memory_size = 0;  // of the caller's memory
+    char* memory = nullptr;       // where the body goes; null: into the response
+    bool is_waiting = false;      // for that memory
+    bool is_wish_told = false;
     bool too_large = false;
     bool out_of_memory = false;
     const char* problem = nullptr;  // why the reply is malformed

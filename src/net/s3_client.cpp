@@ -88,6 +88,12 @@ void S3Client::Poll() {
   }
 }
 
+void S3Client::Lend(std::size_t id, char* memory) {
+  for (const auto& job : active_) {
+    if (job->id == id) http_.Lend(job->number, memory);
+  }
+}
+
 void S3Client::Drop() {
   http_.Drop();
   waiting_.clear();
@@ -192,6 +198,7 @@ HttpLimits S3Client::LimitsFor(const S3Job& job) const {
   if (job.refusal) limits.max_body_size = kMaxProbeSize;
   limits.range = request.range;
   limits.needs_length = request.is_object_body;
+  limits.lends_memory = request.lends_memory && !job.refusal;
   limits.may_be_plain = limits_.allow_http;
   limits.ca_file = limits_.ca_file.empty() ? nullptr : limits_.ca_file.c_str();
   limits.keep_connection = true;
@@ -214,11 +221,12 @@ void S3Client::OnReply(HttpReply reply) {
   const auto found = std::find_if(active_.begin(), active_.end(),
                                   [&](const auto& other) { return other->number == reply.id; });
   S3Job* job = found->get();
+  if (reply.memory_wanted > 0) return done_.push_back({job->id, {}, {}, reply.memory_wanted});
   job->is_running = false;
   if (job->refusal) return OnProbe(job, std::move(reply));
   if (reply.error) return OnFailure(job, reply);
   if (IsSuccess(job->request, reply.response)) return Succeed(job, std::move(reply.response));
-  if (IsEmptyObject(job->request, reply.response)) return Finish(job, {job->id, {}, {}});
+  if (IsEmptyObject(job->request, reply.response)) return Finish(job, {job->id, {}, {}, 0});
   if (Redirect(job, reply.response) || SendWithoutChecksum(job, reply.response)) return;
   if (!Probe(job, &reply)) OnFailure(job, reply);
 }
@@ -264,7 +272,7 @@ bool S3Client::Probe(S3Job* job, HttpReply* reply) {
 }
 
 void S3Client::OnProbe(S3Job* job, HttpReply reply) {
-  const HttpReply refusal{job->number, std::move(*job->refusal), std::nullopt};
+  const HttpReply refusal{job->number, std::move(*job->refusal), std::nullopt, false, 0};
   job->refusal.reset();
   const int status = reply.error ? 0 : reply.response.status;
   if (status / 100 != 4 && status / 100 != 3) return OnFailure(job, refusal);
@@ -293,12 +301,12 @@ void S3Client::Succeed(S3Job* job, HttpResponse response) {
   }
   if (job->without_sums) RememberLack(ServerLack::kChecksums);
   quota_.GiveBack(job->attempts - 1);
-  Finish(job, {job->id, std::move(response), std::nullopt});
+  Finish(job, {job->id, std::move(response), std::nullopt, 0});
 }
 
 void S3Client::Fail(S3Job* job, const S3Error& error) {
   ++usage_.errors;
-  Finish(job, {job->id, {}, error.WithAttempts(job->attempts)});
+  Finish(job, {job->id, {}, error.WithAttempts(job->attempts), 0});
 }
 
 void S3Client::Finish(S3Job* job, S3Reply reply) {

@@ -61,8 +61,9 @@ struct S3Limits {
 // A request that is done, one way or the other.
 struct S3Reply {
   std::size_t id;
-  HttpResponse response;         // 2xx
-  std::optional<S3Error> error;  // else; status 0 where there was no reply at all
+  HttpResponse response;          // 2xx
+  std::optional<S3Error> error;   // else; status 0 where there was no reply at all
+  std::size_t memory_wanted = 0;  // not done: the body waits for that much memory (Lend())
 };
 
 // What an S3Client takes from outside; tests put their own in its place.
@@ -101,6 +102,10 @@ class S3Client {
   S3Reply Next();     // the next to be done, in any order; only while busy()
   // Moves on what was submitted, and waits for nothing: for who has other work before Next().
   void Poll();
+
+  // For a request that lends memory, where Next() said that it waits for some; its next reply may
+  // want other memory, after a retry.
+  void Lend(std::size_t id, char* memory);
 
   // Drops what is under way. Connections that are idle are kept.
   void Drop();

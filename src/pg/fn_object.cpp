@@ -23,6 +23,12 @@ Datum ObjectRow(FunctionCallInfo fcinfo, std::string_view key, const ObjectInfo&
   return row.Finish(fcinfo);
 }
 
+S3Reply NextReply(S3Client& s3) {
+  S3Reply reply = s3.Next();
+  if (reply.error) throw *reply.error;
+  return reply;
+}
+
 }  // namespace
 
 NEON_S3_FUNCTION(neon_s3_put_object);
@@ -59,7 +65,8 @@ Datum neon_s3_get_object(PG_FUNCTION_ARGS) {
   const Target target = ReadTarget(args);
 
   S3Call& call = S3Call::Begin(Operation::kGetObject, key, target);
-  auto& response = Owned<HttpResponse>();
+  auto& reply = Owned<S3Reply>();
+  bytea* body = nullptr;
   call.Run([&](S3Client& s3) {
     const std::string_view version = version_id.value_or(std::string_view());
     // HTTP has no range of no bytes; whether there is such an object is asked all the same.
@@ -67,11 +74,23 @@ Datum neon_s3_get_object(PG_FUNCTION_ARGS) {
     S3Request request = nothing ? HeadObject(call.bucket(), *key, version)
                                 : GetObject(call.bucket(), *key, version);
     if (!nothing && (start || length)) SetRange({start.value_or(0), length}, &request);
-    response = s3.Call(std::move(request));
+    request.lends_memory = true;
+    s3.Submit(0, std::move(request));
+    reply = NextReply(s3);
   });
-  const Datum body = ByteaDatum(response.body);
+  while (reply.memory_wanted > 0) {
+    if (body != nullptr) pfree(body);
+    body = static_cast<bytea*>(palloc(reply.memory_wanted + VARHDRSZ));
+    call.Run([&](S3Client& s3) {
+      s3.Lend(0, VARDATA(body));
+      reply = NextReply(s3);
+    });
+  }
+  const std::size_t placed = reply.response.placed;
+  if (placed > 0) SET_VARSIZE(body, placed + VARHDRSZ);
+  const Datum result = placed > 0 ? PointerGetDatum(body) : ByteaDatum(reply.response.body);
   call.Finish();
-  return body;
+  return result;
 }
 
 NEON_S3_FUNCTION(neon_s3_head_object);

@@ -217,6 +217,55 @@ TEST_F(S3ClientTest, MasksItsSecretsInWordsOfS3) {
             std::string::npos);
 }
 
+// The body of a request that lends memory, and how often that was wanted.
+std::pair<std::string, int> BodyInMemory(S3Client& client, S3Request request) {
+  request.lends_memory = true;
+  client.Submit(7, std::move(request));
+  std::string memory;
+  for (int lent = 0;; ++lent) {
+    const S3Reply reply = client.Next();
+    if (reply.error) throw *reply.error;
+    if (reply.memory_wanted == 0) {
+      return {
+          reply.response.placed > 0 ? memory.substr(0, reply.response.placed) : reply.response.body,
+          lent};
+    }
+    memory.assign(reply.memory_wanted, '\0');
+    client.Lend(reply.id, memory.data());
+  }
+}
+
+TEST_F(S3ClientTest, PutsALargeBodyIntoMemoryOfTheCaller) {
+  std::string large;
+  while (large.size() < 9000000) large.append(std::to_string(large.size()));
+  const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(large.size());
+  server_.Handle(Always(ServedReply::Kept(200, large)));
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(BodyInMemory(client_, GetObject("bucket", "key")), std::make_pair(large, 1));
+  }
+  EXPECT_EQ(server_.connection_count(), 1);
+  EXPECT_EQ(BodyInMemory(client_, RangeRequest(5, 5000000)),
+            std::make_pair(large.substr(5, 5000000), 1));
+
+  server_.Handle(
+      First(1, {head + "\r\n\r\n" + large.substr(0, 6000000)}, ServedReply::Kept(200, large)));
+  EXPECT_EQ(BodyInMemory(client_, GetObject("bucket", "key")), std::make_pair(large, 2));
+  server_.Handle(
+      First(1, {head + "\r\n\r\n" + large.substr(0, 6000000)}, ServedReply::Kept(200, "small")));
+  EXPECT_EQ(BodyInMemory(client_, GetObject("bucket", "key")),
+            std::make_pair(std::string("small"), 1));
+
+  server_.Handle(Always(ServedReply::Of(500, large)));
+  EXPECT_EQ(ErrorOf([&] { BodyInMemory(client_, GetObject("bucket", "key")); }).code(),
+            ErrorCode::kTooLarge);
+  server_.Handle(Always({head + "\r\n\r\n" + large.substr(0, 6000000), ServedReply::kHang}));
+  limits_.request_timeout = 500ms;
+  Begin();
+  EXPECT_EQ(ErrorOf([&] { BodyInMemory(client_, GetObject("bucket", "key")); }).code(),
+            ErrorCode::kConnectionLost);
+  EXPECT_FALSE(client_.busy());
+}
+
 TEST(MayMove, FromPlainEndpointsOnly) {
   for (const char* url : {"https://s3.eu-central-1.amazonaws.com", "https://s3.amazonaws.com",
                           "https://s3.cn-north-1.amazonaws.com.cn", "http://127.0.0.1:9000",
