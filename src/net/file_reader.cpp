@@ -42,16 +42,21 @@ FileIdentity IdentityOf(const struct stat& status) {
   Refuse(path, problem + std::generic_category().message(error));
 }
 
+// PostgreSQL's rule for the key files of TLS (check_ssl_key_file_permissions).
 void CheckPrivate(const struct stat& status, const std::string& path) {
-  if (status.st_uid != geteuid() && status.st_uid != 0) {
+  const bool is_own = status.st_uid == geteuid();
+  if (!is_own && status.st_uid != 0) {
     Refuse(path, "is owned by user " + std::to_string(status.st_uid),
            "It must be owned by the server's user or by root.");
   }
-  const bool readable = (status.st_mode & (S_IRGRP | S_IROTH)) != 0;
-  const bool writable = (status.st_mode & (S_IWGRP | S_IWOTH)) != 0;
-  if (!readable && !writable) return;
-  Refuse(path, std::string("can be ") + (readable ? "read" : "written") + " by group or others",
-         "Let nobody but its owner have access to it: chmod 600.");
+  if (is_own && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    Refuse(path, "has group or world access",
+           "Its permissions must be u=rw (0600) or less, as the server's user owns it.");
+  }
+  if (!is_own && (status.st_mode & (S_IWGRP | S_IXGRP | S_IRWXO)) != 0) {
+    Refuse(path, "has group write or world access",
+           "Its permissions must be u=rw,g=r (0640) or less, as root owns it.");
+  }
 }
 
 void Check(const struct stat& status, const std::string& path, FileKind kind) {

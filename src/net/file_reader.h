@@ -21,11 +21,10 @@ struct FileIdentity {
 bool operator==(const FileIdentity& a, const FileIdentity& b);
 
 enum class FileKind {
-  // Owned by the server's user or root, and neither readable nor writable by group or others.
+  // Owned by the server's user with permissions of 0600 or less, or by root with 0640 or less.
   kPrivate,
   // Any owner and permissions: Kubernetes projects its tokens as root's, readable by a group, and
-  // they
-  // are good for an hour or so.
+  // they are good for an hour or so.
   kToken,
 };
 
@@ -35,7 +34,7 @@ struct FileText {
 };
 
 // Nothing where there is no such file. kCredentialsFile, with the reason, where it can't be opened,
-// is no regular file (symbolic links are followed), is larger than 1 MiB, or breaks its kind's
+// is not a regular file (symbolic links are followed), is larger than 1 MiB, or breaks its kind's
 // rules. Never waits: not for the writer of a FIFO either.
 std::optional<FileText> ReadFile(const std::string& path, FileKind kind);
 

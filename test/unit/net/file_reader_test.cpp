@@ -1,5 +1,6 @@
 #include "net/file_reader.h"
 
+#include <map>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -14,7 +15,7 @@ using test::ErrorOf;
 
 TEST(FileReader, ReadsPrivateFiles) {
   const test::TemporaryDirectory directory;
-  for (const mode_t mode : {0400, 0600, 0700, 0711}) {
+  for (const mode_t mode : {0400, 0600, 0700}) {
     const std::string path = directory.Write("creds", std::string("a\0b", 3), mode);
     const auto contents = ReadFile(path, FileKind::kPrivate);
     ASSERT_TRUE(contents);
@@ -32,17 +33,41 @@ TEST(FileReader, HasNothingWhereThereIsNoFile) {
   EXPECT_FALSE(IdentifyFile(directory / "none"));
 }
 
-TEST(FileReader, RefusesFilesThatOthersCanReach) {
+TEST(FileReader, RefusesOwnFilesThatOthersCanReach) {
   const test::TemporaryDirectory directory;
-  for (const mode_t mode : {0640, 0604, 0644, 0620, 0602, 0666}) {
+  for (const mode_t mode : {0640, 0604, 0644, 0620, 0602, 0666, 0610, 0601}) {
     const std::string path = directory.Write("creds", "CANARY", mode);
     const Error error = ErrorOf([&] { ReadFile(path, FileKind::kPrivate); });
     EXPECT_EQ(error.code(), ErrorCode::kCredentialsFile);
-    const std::string verb = (mode & 044) != 0 ? "read" : "written";
-    EXPECT_EQ(error.what(),
-              "credentials file \"" + path + "\" can be " + verb + " by group or others");
+    EXPECT_EQ(error.what(), "credentials file \"" + path + "\" has group or world access");
+    EXPECT_NE(error.hint().find("0600"), std::string::npos);
     EXPECT_EQ(ReadFile(path, FileKind::kToken)->text, "CANARY");
   }
+}
+
+// Kubernetes and Docker mount secrets like that. PostgreSQL takes such key files, too.
+TEST(FileReader, TakesFilesOfRootThatItsGroupMayRead) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  const test::TemporaryDirectory directory;
+  chmod((directory / ".").c_str(), 0755);
+  std::map<mode_t, std::string> files;
+  for (const mode_t mode : {0440, 0640, 0444, 0644, 0460, 0650}) {
+    files[mode] = directory.Write(std::to_string(mode), "CANARY", mode);
+    ASSERT_EQ(chown(files[mode].c_str(), 0, 12345), 0);
+  }
+  ASSERT_EQ(setegid(12345), 0);
+  ASSERT_EQ(seteuid(12345), 0);
+  for (const auto& [mode, path] : files) {
+    if (mode == 0440 || mode == 0640) {
+      EXPECT_EQ(ReadFile(path, FileKind::kPrivate)->text, "CANARY");
+      continue;
+    }
+    const Error error = ErrorOf([&, &path = path] { ReadFile(path, FileKind::kPrivate); });
+    EXPECT_EQ(error.what(), "credentials file \"" + path + "\" has group write or world access");
+    EXPECT_NE(error.hint().find("0640"), std::string::npos);
+  }
+  EXPECT_EQ(seteuid(0), 0);
+  EXPECT_EQ(setegid(0), 0);
 }
 
 TEST(FileReader, RefusesFilesOfOtherUsers) {
