@@ -4,7 +4,7 @@
 # What a machine needs, besides PostgreSQL itself (see postgres_packages).
 # shellcheck disable=SC2034
 {
-  build_packages=(g++ make pkg-config libcurl4-openssl-dev libssl-dev libpugixml-dev libsimpleini-dev nlohmann-json3-dev)
+  build_packages=(g++ make pkg-config libcurl4-openssl-dev libssl-dev libpugixml-dev nlohmann-json3-dev)
   s3_packages=(ceph-mon ceph-osd radosgw ceph-common curl ca-certificates openssl)
   check_packages=(cmake ninja-build libgtest-dev perl python3 python3-boto3 python3-flask python3-psycopg2 shellcheck clang-format)
 

@@ -16,23 +16,27 @@ namespace {
 // nlohmann's parser, with strings that are wiped.
 using SecretJson = nlohmann::basic_json<std::map, std::vector, SecretString>;
 
-[[noreturn]] void RaiseMalformed(const std::string& source, const char* problem) {
+[[noreturn]] void RaiseMalformed(const std::string& source, const std::string& problem) {
   throw Error(ErrorCode::kMalformedReply, "malformed reply from " + source, "", problem);
 }
 
 OwnedCredentials Checked(OwnedCredentials keys, std::string_view expiration,
                          const std::string& source) {
+  for (SecretString* text : {&keys.access_key_id, &keys.secret_access_key, &keys.session_token}) {
+    *text = SecretString(Trim(*text));
+  }
   if (keys.access_key_id.empty() || keys.secret_access_key.empty()) {
     RaiseMalformed(source, "It has no credentials.");
   }
   // They become part of headers and URLs.
-  const bool printable = IsPrintable(keys.access_key_id) && IsPrintable(keys.secret_access_key) &&
-                         IsPrintable(keys.session_token);
-  if (!printable)
-    RaiseMalformed(source, "Its credentials have characters that no credentials have.");
+  for (const SecretString* text :
+       {&keys.access_key_id, &keys.secret_access_key, &keys.session_token}) {
+    const std::string fault = CredentialFault(*text);
+    if (!fault.empty()) RaiseMalformed(source, "A part of its credentials " + fault + ".");
+  }
   if (expiration.empty()) return keys;
   keys.expires_at = ParseIso8601(expiration);
-  if (!keys.expires_at) RaiseMalformed(source, "Its time of expiry is no time.");
+  if (!keys.expires_at) RaiseMalformed(source, "Its time of expiry cannot be read.");
   return keys;
 }
 
@@ -109,7 +113,7 @@ OwnedCredentials ParseCredentialDocument(std::string_view body, const std::strin
   if (body.size() > kMaxCredentialReplySize) RaiseMalformed(source, "It is larger than 64 KiB.");
   DocumentReader reader;
   if (!SecretJson::sax_parse(body.begin(), body.end(), &reader)) {
-    RaiseMalformed(source, "It is no JSON object with credentials.");
+    RaiseMalformed(source, "It is not a JSON object with credentials.");
   }
   if (!reader.code.empty() && reader.code != "Success") {
     throw Error(ErrorCode::kRefused, source + " refused to give credentials", "",
@@ -124,7 +128,7 @@ OwnedCredentials ParseCredentialDocument(std::string_view body, const std::strin
 
 OwnedCredentials ParseAssumeRoleResponse(SecretString body, const std::string& source) {
   pugi::xml_document document;
-  if (!ParseXml(&body, &document)) RaiseMalformed(source, "It is no XML of at most 64 KiB.");
+  if (!ParseXml(&body, &document)) RaiseMalformed(source, "It is not XML of at most 64 KiB.");
   const pugi::xml_node reply = document.first_child();
   const bool web = reply.child("AssumeRoleWithWebIdentityResult");
   const pugi::xml_node result =

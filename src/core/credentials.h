@@ -18,6 +18,18 @@ struct Credentials {
   std::string_view session_token;
 };
 
+// What keeps `value`, trimmed, from being part of a key, as the end of a sentence that starts with
+// its name: "is in quotes", "has the character U+00A0". Empty where nothing does: every character
+// is a visible one of ASCII. A secret key, which is never sent, may have spaces inside.
+enum class KeyPart { kSent, kSecret };
+std::string CredentialFault(std::string_view value, KeyPart part = KeyPart::kSent);
+constexpr char kCredentialHint[] =
+    "A key has visible ASCII characters only, and no quotes around it.";
+
+// kBadArgument, with `name`, where CredentialFault() finds anything in the trimmed value.
+void ValidateCredential(const std::string& name, std::string_view value,
+                        KeyPart part = KeyPart::kSent);
+
 // Wipes what it gives back.
 template <typename T>
 struct WipingAllocator {

@@ -38,8 +38,7 @@ int HexDigit(char c) {
   return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-// Length in bytes of the character beyond ASCII that `text` starts with; 0 where it is none (RFC
-// 3629 section 4).
+// The size of the character beyond ASCII that `text` starts with, or 0 (RFC 3629 section 4).
 std::size_t CharacterSize(std::string_view text) {
   const auto byte = [text](std::size_t i) {
     return i < text.size() ? static_cast<unsigned char>(text[i]) : 0;
@@ -159,6 +158,11 @@ std::string Base64(std::string_view bytes) {
                                    static_cast<int>(bytes.size()));
   out.resize(static_cast<std::size_t>(size));
   return out;
+}
+
+std::size_t Utf8CharacterSize(std::string_view text) {
+  const bool is_ascii = static_cast<unsigned char>(text.front()) - 1u < 0x7fu;  // 1 to 0x7f
+  return is_ascii ? 1 : CharacterSize(text);
 }
 
 bool IsValidUtf8(std::string_view text) {

@@ -35,6 +35,10 @@ std::optional<std::int64_t> ParseDecimal(std::string_view text);
 // RFC 4648 section 4, padded.
 std::string Base64(std::string_view bytes);
 
+// The size in bytes of the character that `text`, which is not empty, starts with; 0 where it
+// starts with none, or with a NUL.
+std::size_t Utf8CharacterSize(std::string_view text);
+
 // Whether it is UTF-8 (RFC 3629), without a NUL.
 bool IsValidUtf8(std::string_view text);
 

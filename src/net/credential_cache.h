@@ -22,7 +22,7 @@ class CredentialCache {
   using Fetch = std::function<std::optional<OwnedCredentials>()>;
 
   // What `fetch` gets, remembered under `key`; null where it gets nothing. Good until the next call
-  // for that key, and for 16 calls for others.
+  // for that key, and for 31 other keys.
   //
   // Credentials are fetched again in the last five minutes before they expire (or, where that is
   // not known, after 15), but after any fetch not for 10 seconds. Where that fails, the old ones do

@@ -7,7 +7,6 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "core/utc_time.h"
-#include "net/credential_sources.h"
 #include "net/environment.h"
 
 namespace neon_s3 {
@@ -15,8 +14,7 @@ namespace {
 
 using Found = CredentialChain::Found;
 
-constexpr std::chrono::seconds kLookInterval{1};  // into the cache of what they had
-constexpr std::chrono::seconds kTimeLimit{1};     // of all requests that a provider needs
+constexpr std::chrono::seconds kLookInterval{1};  // between looks into the cache
 
 struct NamedProvider {
   std::string_view name;
@@ -28,13 +26,6 @@ constexpr NamedProvider kProviders[] = {
     {"container", Provider::kContainer},    {"instance", Provider::kInstance},
     {"assume_role", Provider::kAssumeRole},
 };
-
-std::string_view Trim(std::string_view text) {
-  constexpr std::string_view kSpaces = " \t\r\n\f\v";
-  const std::size_t start = text.find_first_not_of(kSpaces);
-  if (start == std::string_view::npos) return {};
-  return text.substr(start, text.find_last_not_of(kSpaces) - start + 1);
-}
 
 std::string KnownProviders() {
   std::string names;
@@ -55,29 +46,52 @@ Provider ParseProvider(std::string_view text) {
               "Known are " + KnownProviders() + ".");
 }
 
-std::optional<Found> FromEnvironment() {
-  const Credentials credentials{EnvironmentVariable("AWS_ACCESS_KEY_ID"),
-                                EnvironmentVariable("AWS_SECRET_ACCESS_KEY"),
-                                EnvironmentVariable("AWS_SESSION_TOKEN")};
-  if (credentials.access_key_id.empty() && credentials.secret_access_key.empty())
-    return std::nullopt;
-  if (credentials.access_key_id.empty() || credentials.secret_access_key.empty()) {
-    throw Error(ErrorCode::kNoCredentials,
-                "the environment has only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
+// What the parts of a key are called where they come from.
+struct KeyNames {
+  const char* access_key_id;
+  const char* secret_access_key;
+  const char* session_token;
+};
+constexpr KeyNames kSettings = {"neon_s3.access_key_id", "neon_s3.secret_access_key",
+                                "neon_s3.session_token"};
+constexpr KeyNames kMapping = {"access_key_id of the user mapping",
+                               "secret_access_key of the user mapping",
+                               "session_token of the user mapping"};
+constexpr KeyNames kVariables = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"};
+
+void CheckPart(std::string_view value, const char* name, KeyPart part = KeyPart::kSent) {
+  const std::string fault = CredentialFault(value, part);
+  if (fault.empty()) return;
+  throw Error(ErrorCode::kNoCredentials, std::string(name) + " " + fault, kCredentialHint);
+}
+
+// False where there is no key; kNoCredentials for half of one, and for what can't be one.
+bool CheckKey(const Credentials& key, const KeyNames& names) {
+  const bool has_id = !key.access_key_id.empty(), has_secret = !key.secret_access_key.empty();
+  if (!has_id && !has_secret && key.session_token.empty()) return false;
+  if (!has_id || !has_secret) {
+    const char* present = has_id       ? names.access_key_id
+                          : has_secret ? names.secret_access_key
+                                       : names.session_token;
+    const char* missing = has_id ? names.secret_access_key : names.access_key_id;
+    throw Error(ErrorCode::kNoCredentials, std::string(present) + " is set without " + missing);
   }
-  return Found{credentials, Provider::kEnvironment, std::nullopt, {}};
+  CheckPart(key.access_key_id, names.access_key_id);
+  CheckPart(key.secret_access_key, names.secret_access_key, KeyPart::kSecret);
+  CheckPart(key.session_token, names.session_token);
+  return true;
 }
 
-std::optional<Found> FromStatic(const Credentials& credentials) {
-  if (credentials.access_key_id.empty() || credentials.secret_access_key.empty())
-    return std::nullopt;
-  return Found{credentials, Provider::kStatic, std::nullopt, {}};
+std::optional<Found> FromKey(Provider provider, const Credentials& given, const KeyNames& names) {
+  const Credentials key = {Trim(given.access_key_id), Trim(given.secret_access_key),
+                           Trim(given.session_token)};
+  if (!CheckKey(key, names)) return std::nullopt;
+  return Found{key, provider, std::nullopt, {}};
 }
 
-std::optional<Found> FoundBy(Provider provider, const OwnedCredentials* credentials,
-                             std::string_view region = {}) {
-  if (credentials == nullptr) return std::nullopt;
-  return Found{credentials->view(), provider, credentials->expires_at, region};
+Credentials EnvironmentKey() {
+  return {EnvironmentVariable("AWS_ACCESS_KEY_ID"), EnvironmentVariable("AWS_SECRET_ACCESS_KEY"),
+          EnvironmentVariable("AWS_SESSION_TOKEN")};
 }
 
 bool UsesNetwork(Provider provider) {
@@ -95,6 +109,21 @@ bool IsPassedOver(ErrorCode code) {
 RoleArguments ArgumentsOf(const Profile& profile) {
   return {profile.role_arn, profile.role_session_name, profile.external_id,
           profile.duration_seconds};
+}
+
+void CheckExpiry(const OwnedCredentials& keys, std::int64_t now) {
+  if (!keys.expires_at || *keys.expires_at > now) return;
+  throw Error(ErrorCode::kNoCredentials,
+              "the profile's credentials expired at " + UtcTime(*keys.expires_at).extended(),
+              "Renew them: a file that changes is read again.");
+}
+
+// The credentials with which a profile's first role is assumed.
+OwnedCredentials StartOf(const ChosenProfile& profile, std::string_view region,
+                         const FetchContext& context) {
+  if (profile.web_identity == nullptr) return *profile.keys;
+  const SecretString token = ReadToken(profile.web_identity->web_identity_token_file);
+  return AssumeRoleWithWebIdentity(ArgumentsOf(*profile.web_identity), region, token, context);
 }
 
 // All that a request for credentials depends on. Two lists of parts never give the same text.
@@ -115,10 +144,7 @@ class CacheKey {
   }
 
   // Where STS is asked.
-  void AddSts(std::string_view region) {
-    Add(StsRegion(region));
-    Add(EnvironmentVariable("AWS_ENDPOINT_URL_STS"));
-  }
+  void AddSts(std::string_view region) { Add(StsIdentity(region)); }
 
   // A role that one key may assume is not given to whoever has another.
   void AddSecret(const Credentials& credentials, Sha256* sha256) {
@@ -224,19 +250,21 @@ std::optional<Found> CredentialChain::AskOrNote(Provider provider, Search* searc
 
 std::optional<Found> CredentialChain::Ask(Provider provider, const Search& search) {
   if (UsesNetwork(provider)) LookAgainAt(clock_() + kLookInterval);
+  const ChainRequest& request = search.request;
   switch (provider) {
     case Provider::kStatic:
-      return FromStatic(search.request.static_credentials);
+      return FromKey(provider, request.static_credentials,
+                     request.is_mapping ? kMapping : kSettings);
     case Provider::kEnvironment:
-      return FromEnvironment();
+      return FromKey(provider, EnvironmentKey(), kVariables);
     case Provider::kProfile:
       return FromProfile(search);
     case Provider::kWebIdentity:
-      return FromWebIdentity(search);
+      return FromSource(provider, kWebIdentitySource, search);
     case Provider::kContainer:
-      return FromContainer(search);
+      return FromSource(provider, kContainerSource, search);
     case Provider::kInstance:
-      return FromInstance(search);
+      return FromSource(provider, kInstanceSource, search);
     case Provider::kAssumeRole:
       return FromRole(search);
   }
@@ -247,63 +275,44 @@ std::optional<Found> CredentialChain::FromProfile(const Search& search) {
   const auto chosen = profiles_.Find(search.request.credentials_file, search.request.profile);
   LookAgainAt(profiles_.look_again_at());
   if (!chosen) return std::nullopt;
-  const std::optional<std::int64_t> expires_at = chosen->keys->expires_at;
-  if (expires_at && *expires_at <= search.now) {
-    throw Error(ErrorCode::kNoCredentials,
-                "the profile's credentials expired at " + UtcTime(*expires_at).extended(),
-                "Renew them: a file that changes is read again.");
+  if (chosen->keys != nullptr) CheckExpiry(*chosen->keys, search.now);
+  if (chosen->web_identity != nullptr || !chosen->roles.empty()) {
+    return FromProfileRoles(*chosen, search);
   }
-  if (!chosen->roles.empty()) return FromProfileRoles(*chosen, search);
-  return Found{chosen->keys->view(), Provider::kProfile, expires_at, chosen->region};
+  return Found{chosen->keys->view(), Provider::kProfile, chosen->keys->expires_at, chosen->region};
 }
 
 std::optional<Found> CredentialChain::FromProfileRoles(const ChosenProfile& profile,
                                                        const Search& search) {
   const std::string_view region = profile.region.empty() ? search.request.region : profile.region;
   CacheKey key(Provider::kProfile);
-  key.AddSecret(profile.keys->view(), &sha256_);
   key.AddSts(region);
+  if (profile.web_identity == nullptr) {
+    key.AddSecret(profile.keys->view(), &sha256_);
+  } else {
+    key.Add(ArgumentsOf(*profile.web_identity));
+    key.Add(profile.web_identity->web_identity_token_file);
+  }
   for (const Profile* role : profile.roles) key.Add(ArgumentsOf(*role));
-  const OwnedCredentials* credentials = cache_.Get(key.text(), search.now, [&] {
-    const FetchContext context = Context(search);
-    OwnedCredentials current = *profile.keys;
-    for (const Profile* role : profile.roles) {
-      current = AssumeRole(ArgumentsOf(*role), region, current.view(), context);
-    }
-    return std::optional(std::move(current));
-  });
-  return FoundBy(Provider::kProfile, credentials, profile.region);
+  return FromCache(Provider::kProfile, key.text(), search, profile.region,
+                   [&](const FetchContext& context) {
+                     OwnedCredentials current = StartOf(profile, region, context);
+                     for (const Profile* role : profile.roles) {
+                       current = AssumeRole(ArgumentsOf(*role), region, current.view(), context);
+                     }
+                     return std::optional(std::move(current));
+                   });
 }
 
-std::optional<Found> CredentialChain::FromWebIdentity(const Search& search) {
-  const std::optional<std::string> source = WebIdentitySource();
-  if (!source) return std::nullopt;
-  CacheKey key(Provider::kWebIdentity);
-  key.Add(*source);
-  key.AddSts(search.request.region);
-  return FoundBy(Provider::kWebIdentity, cache_.Get(key.text(), search.now, [&] {
-    return std::optional(FetchWebIdentityCredentials(search.request.region, Context(search)));
-  }));
-}
-
-std::optional<Found> CredentialChain::FromContainer(const Search& search) {
-  const std::optional<std::string> source = ContainerSource();
-  if (!source) return std::nullopt;
-  CacheKey key(Provider::kContainer);
-  key.Add(*source);
-  return FoundBy(Provider::kContainer, cache_.Get(key.text(), search.now, [&] {
-    return std::optional(FetchContainerCredentials(Context(search)));
-  }));
-}
-
-std::optional<Found> CredentialChain::FromInstance(const Search& search) {
-  const std::optional<std::string> source = InstanceSource();
-  if (!source) return std::nullopt;
-  CacheKey key(Provider::kInstance);
-  key.Add(*source);
-  return FoundBy(Provider::kInstance, cache_.Get(key.text(), search.now, [&] {
-    return FetchInstanceCredentials(Context(search));
-  }));
+std::optional<Found> CredentialChain::FromSource(Provider provider, const CredentialSource& source,
+                                                 const Search& search) {
+  const std::string_view region = search.request.region;
+  const std::optional<std::string> identity = source.identity(region);
+  if (!identity) return std::nullopt;
+  CacheKey key(provider);
+  key.Add(*identity);
+  return FromCache(provider, key.text(), search, {},
+                   [&](const FetchContext& context) { return source.fetch(region, context); });
 }
 
 std::optional<Found> CredentialChain::FromRole(const Search& search) {
@@ -315,17 +324,22 @@ std::optional<Found> CredentialChain::FromRole(const Search& search) {
   key.AddSecret(base.credentials, &sha256_);
   key.AddSts(region);
   key.Add(role);
-  return FoundBy(Provider::kAssumeRole,
-                 cache_.Get(key.text(), search.now,
-                            [&] {
-                              return std::optional(
-                                  AssumeRole(role, region, base.credentials, Context(search)));
-                            }),
-                 base.region);
+  return FromCache(Provider::kAssumeRole, key.text(), search, base.region,
+                   [&](const FetchContext& context) {
+                     return std::optional(AssumeRole(role, region, base.credentials, context));
+                   });
 }
 
-FetchContext CredentialChain::Context(const Search& search) {
-  return {&http_, MonotonicNow() + kTimeLimit, search.cancelled};
+template <typename Fetch>
+std::optional<Found> CredentialChain::FromCache(Provider provider, std::string_view key,
+                                                const Search& search, std::string_view region,
+                                                const Fetch& fetch) {
+  const bool lists_environment =
+      std::find(providers_.begin(), providers_.end(), Provider::kEnvironment) != providers_.end();
+  const FetchContext context{&http_, search.cancelled, lists_environment};
+  const OwnedCredentials* found = cache_.Get(key, search.now, [&] { return fetch(context); });
+  if (found == nullptr) return std::nullopt;
+  return Found{found->view(), provider, found->expires_at, region};
 }
 
 }  // namespace neon_s3

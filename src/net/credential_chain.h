@@ -11,10 +11,10 @@
 #include "core/credentials.h"
 #include "core/crypto.h"
 #include "net/credential_cache.h"
+#include "net/credential_sources.h"
 #include "net/http_client.h"
 #include "net/monotonic.h"
 #include "net/profile_source.h"
-#include "net/sts.h"
 
 namespace neon_s3 {
 
@@ -35,8 +35,9 @@ std::string_view ProviderName(Provider provider);
 std::vector<Provider> ParseProviders(std::string_view list);
 
 struct ChainRequest {
-  Credentials static_credentials;  // whole, or empty
-  std::string_view providers;      // as ParseProviders() takes it
+  Credentials static_credentials;
+  bool is_mapping = false;     // they are a user mapping's, not the settings'
+  std::string_view providers;  // as ParseProviders() takes it
   // The rest may be empty.
   std::string_view credentials_file, profile;
   std::string_view region;  // of STS, unless the profile has its own
@@ -64,10 +65,11 @@ class CredentialChain {
   // and wherever assume_role is listed: a role that was asked for is never left out.
   //
   // A provider that is set up wrongly or refused is an error, and no other one is asked, lest the
-  // wrong key signs: kCredentialsFile, kRefused, kNotPermitted, kNoCredentials, kBadArgument. One
-  // that can't be reached in a second or answers with nonsense is passed over, and left alone for
-  // 10 seconds; where no other has credentials either, the DETAIL of kNoCredentials has what each
-  // one said.
+  // wrong key signs: kCredentialsFile, kRefused, kNotPermitted, kBadArgument, and kNoCredentials
+  // for half of a key, or one that CredentialFault() refuses. One that can't be reached in a second
+  // (see credential_sources.h) or answers with nonsense is passed over, and left alone for 10
+  // seconds; where no other has credentials either, the DETAIL of kNoCredentials has what each one
+  // said.
   std::optional<Found> Resolve(const ChainRequest& request, std::int64_t now, bool (*cancelled)());
 
   // For callers who ask for every row: the number of the last Resolve(), and whether that one's
@@ -84,11 +86,12 @@ class CredentialChain {
   void LookAgainAt(MonotonicTime time) { look_again_at_ = std::min(look_again_at_, time); }
   std::optional<Found> FromProfile(const Search& search);
   std::optional<Found> FromProfileRoles(const ChosenProfile& profile, const Search& search);
-  std::optional<Found> FromWebIdentity(const Search& search);
-  std::optional<Found> FromContainer(const Search& search);
-  std::optional<Found> FromInstance(const Search& search);
+  std::optional<Found> FromSource(Provider provider, const CredentialSource& source,
+                                  const Search& search);
   std::optional<Found> FromRole(const Search& search);
-  FetchContext Context(const Search& search);
+  template <typename Fetch>
+  std::optional<Found> FromCache(Provider provider, std::string_view key, const Search& search,
+                                 std::string_view region, const Fetch& fetch);
 
   MonotonicClock clock_;
   std::uint64_t ticket_ = 0;

@@ -1,7 +1,7 @@
 #include "net/credential_sources.h"
 
 #include <algorithm>
-#include <iterator>
+#include <chrono>
 
 #include <arpa/inet.h>
 
@@ -11,29 +11,20 @@
 #include "core/text.h"
 #include "net/environment.h"
 #include "net/file_reader.h"
+#include "net/loopback.h"
 
 namespace neon_s3 {
 namespace {
 
-constexpr char kContainerSource[] = "the container credentials endpoint";
-constexpr char kInstanceSource[] = "instance metadata";
+constexpr char kContainer[] = "the container credentials endpoint";
+constexpr char kInstance[] = "instance metadata";
 
-SecretString ReadToken(std::string_view file) {
-  const std::string path(file);
-  std::optional<FileText> contents = ReadFile(path, FileKind::kToken);
-  if (!contents) RefuseMissingFile(path);
-  const std::size_t end = contents->text.find_last_not_of(" \t\r\n");
-  contents->text.resize(end == SecretString::npos ? 0 : end + 1);
-  if (!contents->text.empty() && !HasControls(contents->text)) return std::move(contents->text);
-  throw Error(ErrorCode::kCredentialsFile,
-              "token file \"" + WithoutControls(path) + "\" does not hold one line with a token");
-}
-
-HttpResponse Ask(const FetchContext& context, const char* method, const std::string& url,
-                 std::vector<HttpHeader> headers, bool metadata) {
-  HttpLimits limits = LimitsOf(context);
+// A request, with the deadline of each attempt.
+HttpResponse Ask(const FetchContext& context, const HttpRequest& request, bool metadata,
+                 std::chrono::seconds time = std::chrono::seconds(1)) {
+  HttpLimits limits = LimitsOf(context, time);
   limits.may_reach_metadata = metadata;
-  return context.http->Perform({method, url, std::move(headers), {}}, limits);
+  return context.http->Perform(request, limits);
 }
 
 // The body of a 200.
@@ -51,18 +42,14 @@ SecretString Require(HttpResponse response, const char* source) {
               detail);
 }
 
-// Loopback addresses, and those of the agents of ECS and EKS.
+// Where a container's agent may answer without TLS: this machine, and the agents of ECS and EKS.
 bool IsContainerHost(const std::string& host) {
-  constexpr std::string_view kAgents[] = {"169.254.170.2", "169.254.170.23", "localhost"};
-  if (std::find(std::begin(kAgents), std::end(kAgents), host) != std::end(kAgents)) return true;
-  in_addr ipv4;
-  if (inet_pton(AF_INET, host.c_str(), &ipv4) == 1) return ntohl(ipv4.s_addr) >> 24 == 127;
+  if (host == "169.254.170.2" || host == "169.254.170.23" || IsLoopbackHost(host)) return true;
   if (host.front() != '[') return false;
-  const std::string address = host.substr(1, host.size() - 2);
-  in6_addr ipv6, agent;
+  in6_addr address, agent;
   inet_pton(AF_INET6, "fd00:ec2::23", &agent);
-  return inet_pton(AF_INET6, address.c_str(), &ipv6) == 1 &&
-         (IN6_IS_ADDR_LOOPBACK(&ipv6) || IN6_ARE_ADDR_EQUAL(&ipv6, &agent));
+  return inet_pton(AF_INET6, host.substr(1, host.size() - 2).c_str(), &address) == 1 &&
+         IN6_ARE_ADDR_EQUAL(&address, &agent);
 }
 
 struct ContainerUrl {
@@ -71,8 +58,7 @@ struct ContainerUrl {
 };
 
 bool IsUriText(std::string_view text) {
-  return std::all_of(text.begin(), text.end(),
-                     [](char c) { return c > ' ' && c < '\x7f' && c != '#'; });
+  return IsVisible(text) && text.find('#') == std::string_view::npos;
 }
 
 ContainerUrl FullUrl(std::string_view uri) {
@@ -82,7 +68,7 @@ ContainerUrl FullUrl(std::string_view uri) {
   const std::string_view origin = uri.substr(0, path), rest = uri.substr(path);
   // A password must not be shown as part of an invalid endpoint.
   if (!IsUriText(rest) || origin.find('@') != std::string_view::npos) {
-    throw Error(ErrorCode::kBadArgument, "AWS_CONTAINER_CREDENTIALS_FULL_URI is no URL");
+    throw Error(ErrorCode::kBadArgument, "AWS_CONTAINER_CREDENTIALS_FULL_URI is not a URL");
   }
   const Endpoint endpoint = ParseServiceUrl(origin);
   const bool is_agent = IsContainerHost(endpoint.host);
@@ -100,7 +86,7 @@ ContainerUrl FindContainerUrl() {
   const std::string_view relative = EnvironmentVariable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
   if (relative.empty()) return FullUrl(EnvironmentVariable("AWS_CONTAINER_CREDENTIALS_FULL_URI"));
   if (relative.front() != '/' || !IsUriText(relative)) {
-    throw Error(ErrorCode::kBadArgument, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI is no path");
+    throw Error(ErrorCode::kBadArgument, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI is not a path");
   }
   return {"http://169.254.170.2" + std::string(relative), true};
 }
@@ -108,7 +94,7 @@ ContainerUrl FindContainerUrl() {
 std::vector<HttpHeader> ContainerHeaders() {
   std::vector<HttpHeader> headers = {{"Accept", "application/json"}};
   const std::string_view file = EnvironmentVariable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
-  const std::string_view token = EnvironmentVariable("AWS_CONTAINER_AUTHORIZATION_TOKEN");
+  const std::string_view token = Trim(EnvironmentVariable("AWS_CONTAINER_AUTHORIZATION_TOKEN"));
   if (!file.empty()) {
     headers.push_back({"Authorization", ReadToken(file)});
   } else if (!token.empty()) {
@@ -131,33 +117,82 @@ std::string RoleName(const SecretString& list) {
                      name.find_first_not_of(kNameChars) == std::string::npos;
   if (valid) return name;
   throw Error(ErrorCode::kMalformedReply, "malformed reply from instance metadata", "",
-              "It names no role.");
+              "It does not name a role.");
 }
 
 // It goes back as a header's value.
 SecretString MetadataToken(SecretString reply) {
-  const bool valid = !reply.empty() && std::all_of(reply.begin(), reply.end(),
-                                                   [](char c) { return c > ' ' && c < 0x7f; });
-  if (valid) return reply;
+  if (!reply.empty() && IsVisible(reply)) return reply;
   throw Error(ErrorCode::kMalformedReply, "malformed reply from instance metadata", "",
-              "It gives no token.");
+              "It does not give a token.");
 }
 
-}  // namespace
+// AWS_METADATA_SERVICE_…
+long LimitVariable(const FetchContext& context, const char* name, long most) {
+  const std::string_view text = context.reads_environment ? EnvironmentVariable(name) : "";
+  if (text.empty()) return 1;
+  const std::optional<std::int64_t> value = ParseDecimal(text);
+  if (value && *value >= 1 && *value <= most) return static_cast<long>(*value);
+  throw Error(ErrorCode::kBadArgument, std::string(name) + " is \"" + WithoutControls(text) + "\"",
+              "It must be a whole number from 1 to " + std::to_string(most) + ".");
+}
 
-std::optional<std::string> WebIdentitySource() {
+// Instance metadata, with its limits.
+class Metadata {
+ public:
+  explicit Metadata(const FetchContext& context)
+      : context_(context),
+        time_(LimitVariable(context, "AWS_METADATA_SERVICE_TIMEOUT", 3600)),
+        attempts_(LimitVariable(context, "AWS_METADATA_SERVICE_NUM_ATTEMPTS", 100)) {}
+
+  HttpResponse Get(const std::string& url, const SecretString& token) {
+    return Perform({"GET", url, {{"X-aws-ec2-metadata-token", token}}, {}});
+  }
+
+  // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
+  SecretString GetToken(const std::string& endpoint) {
+    HttpRequest request{"PUT", endpoint + "/latest/api/token", {}, {}};
+    request.headers.push_back({"X-aws-ec2-metadata-token-ttl-seconds", "21600"});
+    return MetadataToken(Require(Perform(request), kInstance));
+  }
+
+ private:
+  HttpResponse Perform(const HttpRequest& request) {
+    for (long attempt = 1; attempt < attempts_; ++attempt) {
+      try {
+        HttpResponse response = Ask(context_, request, true, time_);
+        if (response.status < 500) return response;
+      } catch (const Error& error) {
+        if (!MayPass(error.code())) throw;
+      }
+    }
+    return Ask(context_, request, true, time_);
+  }
+
+  static bool MayPass(ErrorCode code) {
+    return code == ErrorCode::kConnect || code == ErrorCode::kConnectionLost ||
+           code == ErrorCode::kMalformedReply;
+  }
+
+  const FetchContext& context_;
+  const std::chrono::seconds time_;
+  const long attempts_;
+};
+
+std::optional<std::string> WebIdentity(std::string_view region) {
   const std::string_view file = EnvironmentVariable("AWS_WEB_IDENTITY_TOKEN_FILE");
   if (file.empty()) return std::nullopt;
   const std::string_view role = EnvironmentVariable("AWS_ROLE_ARN");
   if (role.empty()) {
     throw Error(ErrorCode::kNoCredentials,
-                "the environment has AWS_WEB_IDENTITY_TOKEN_FILE without AWS_ROLE_ARN");
+                "AWS_WEB_IDENTITY_TOKEN_FILE is set without AWS_ROLE_ARN");
   }
   return std::string(file) + '\0' + std::string(role) + '\0' +
-         std::string(EnvironmentVariable("AWS_ROLE_SESSION_NAME"));
+         std::string(EnvironmentVariable("AWS_ROLE_SESSION_NAME")) + '\0' + StsIdentity(region);
 }
 
-OwnedCredentials FetchWebIdentityCredentials(std::string_view region, const FetchContext& context) {
+std::optional<OwnedCredentials> FetchWebIdentity(std::string_view region,
+                                                 const FetchContext& context) {
   const SecretString token = ReadToken(EnvironmentVariable("AWS_WEB_IDENTITY_TOKEN_FILE"));
   RoleArguments role;
   role.role_arn = EnvironmentVariable("AWS_ROLE_ARN");
@@ -165,7 +200,7 @@ OwnedCredentials FetchWebIdentityCredentials(std::string_view region, const Fetc
   return AssumeRoleWithWebIdentity(role, region, token, context);
 }
 
-std::optional<std::string> ContainerSource() {
+std::optional<std::string> Container(std::string_view) {
   const std::string_view relative = EnvironmentVariable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
   const std::string_view full = EnvironmentVariable("AWS_CONTAINER_CREDENTIALS_FULL_URI");
   if (relative.empty() && full.empty()) return std::nullopt;
@@ -173,32 +208,43 @@ std::optional<std::string> ContainerSource() {
          std::string(EnvironmentVariable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"));
 }
 
-OwnedCredentials FetchContainerCredentials(const FetchContext& context) {
+std::optional<OwnedCredentials> FetchContainer(std::string_view, const FetchContext& context) {
   const ContainerUrl target = FindContainerUrl();
-  HttpResponse response = Ask(context, "GET", target.url, ContainerHeaders(), target.is_agent);
-  return ParseCredentialDocument(Require(std::move(response), kContainerSource), kContainerSource);
+  HttpResponse response =
+      Ask(context, {"GET", target.url, ContainerHeaders(), {}}, target.is_agent);
+  return ParseCredentialDocument(Require(std::move(response), kContainer), kContainer);
 }
 
-std::optional<std::string> InstanceSource() {
+std::optional<std::string> Instance(std::string_view) {
   if (LowerCase(EnvironmentVariable("AWS_EC2_METADATA_DISABLED")) == "true") return std::nullopt;
   return std::string(EnvironmentVariable("AWS_EC2_METADATA_SERVICE_ENDPOINT"));
 }
 
-// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
-std::optional<OwnedCredentials> FetchInstanceCredentials(const FetchContext& context) {
+std::optional<OwnedCredentials> FetchInstance(std::string_view, const FetchContext& context) {
+  Metadata metadata(context);
   const std::string endpoint = InstanceEndpoint();
   const std::string path = endpoint + "/latest/meta-data/iam/security-credentials/";
-  const SecretString token =
-      MetadataToken(Require(Ask(context, "PUT", endpoint + "/latest/api/token",
-                                {{"X-aws-ec2-metadata-token-ttl-seconds", "21600"}}, true),
-                            kInstanceSource));
-  const auto get = [&](const std::string& url) {
-    return Ask(context, "GET", url, {{"X-aws-ec2-metadata-token", token}}, true);
-  };
-  HttpResponse roles = get(path);
+  const SecretString token = metadata.GetToken(endpoint);
+  HttpResponse roles = metadata.Get(path, token);
   if (roles.status == 404) return std::nullopt;  // the instance has no role
-  const std::string role = RoleName(Require(std::move(roles), kInstanceSource));
-  return ParseCredentialDocument(Require(get(path + role), kInstanceSource), kInstanceSource);
+  const std::string role = RoleName(Require(std::move(roles), kInstance));
+  return ParseCredentialDocument(Require(metadata.Get(path + role, token), kInstance), kInstance);
+}
+
+}  // namespace
+
+const CredentialSource kWebIdentitySource = {WebIdentity, FetchWebIdentity};
+const CredentialSource kContainerSource = {Container, FetchContainer};
+const CredentialSource kInstanceSource = {Instance, FetchInstance};
+
+SecretString ReadToken(std::string_view file) {
+  const std::string path(file);
+  const std::optional<FileText> contents = ReadFile(path, FileKind::kToken);
+  if (!contents) RefuseMissingFile(path);
+  const std::string_view token = Trim(contents->text);
+  if (!token.empty() && !HasControls(token)) return SecretString(token);
+  throw Error(ErrorCode::kCredentialsFile,
+              "token file \"" + WithoutControls(path) + "\" does not hold one line with a token");
 }
 
 }  // namespace neon_s3

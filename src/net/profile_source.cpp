@@ -21,17 +21,17 @@ constexpr std::string_view kDefaultProfile = "default";
 // What is said of a profile, with its name and file.
 class Complaint {
  public:
-  Complaint(std::string_view profile, const std::string& path)
-      : profile_(WithoutControls(profile)), path_(WithoutControls(path)) {}
+  Complaint(std::string_view profile, std::string_view path) : profile_(profile), path_(path) {}
 
   [[noreturn]] void Raise(const std::string& problem, const std::string& hint = {}) const {
     throw Error(ErrorCode::kCredentialsFile,
-                "profile \"" + profile_ + "\" of credentials file \"" + path_ + "\" " + problem,
+                "profile \"" + WithoutControls(profile_) + "\" of credentials file \"" +
+                    WithoutControls(path_) + "\" " + problem,
                 hint);
   }
 
  private:
-  std::string profile_, path_;
+  std::string_view profile_, path_;
 };
 
 bool HasKeys(const Profile& profile) {
@@ -43,40 +43,86 @@ void CheckKeys(const Profile& profile, const Complaint& complaint) {
   if (profile.keys.secret_access_key.empty()) complaint.Raise("has no aws_secret_access_key");
 }
 
-[[noreturn]] void RaiseNoKeys(const Profile& profile, const Complaint& complaint) {
-  if (!profile.credential_process.empty()) {
-    complaint.Raise("has a credential_process only, which is never run",
+bool UsesWebIdentity(const Profile& profile) { return !profile.web_identity_token_file.empty(); }
+
+[[noreturn]] void RefuseSso(const Complaint& complaint) {
+  complaint.Raise("uses IAM Identity Center (SSO), which is not supported",
+                  "Give it aws_access_key_id and aws_secret_access_key, or use another profile.");
+}
+
+// Refuses what AWS's tools would choose before the profile's keys, or where it has none.
+void CheckSchemes(const Profile& profile, const Complaint& complaint) {
+  if (!profile.sso_account_id.empty() || !profile.sso_role_name.empty()) RefuseSso(complaint);
+  if (HasKeys(profile) && !profile.keys_are_from_config) return;
+  if (!profile.login_session.empty()) {
+    complaint.Raise("uses a login_session, which is not supported",
                     "Give it aws_access_key_id and aws_secret_access_key.");
   }
-  complaint.Raise("has no aws_access_key_id and aws_secret_access_key");
+  if (!profile.credential_process.empty()) {
+    complaint.Raise("has a credential_process, which is never run",
+                    "Give it aws_access_key_id and aws_secret_access_key.");
+  }
+  if (HasKeys(profile)) return;
+  if (!profile.sso_session.empty() || !profile.sso_start_url.empty()) RefuseSso(complaint);
 }
 
-// A role needs the name of the profile whose keys may assume it; a role without is some other
-// scheme's.
+// Whether the profile says anything about credentials.
+bool IsEmpty(const Profile& profile) {
+  return !HasKeys(profile) && profile.role_arn.empty() && !UsesWebIdentity(profile) &&
+         profile.credential_source.empty() && profile.credential_process.empty() &&
+         profile.login_session.empty() && profile.sso_session.empty() &&
+         profile.sso_start_url.empty() && profile.sso_account_id.empty() &&
+         profile.sso_role_name.empty();
+}
+
+void CheckWebIdentity(const Profile& profile, const Complaint& complaint) {
+  if (profile.role_arn.empty()) complaint.Raise("has a web_identity_token_file without a role_arn");
+}
+
+// A role is assumed with the keys of a source_profile; other sources are not supported.
 void CheckRole(const Profile& profile, const Complaint& complaint) {
-  if (!profile.source_profile.empty()) return;
-  complaint.Raise(
-      "has a role_arn without a source_profile",
-      profile.credential_source.empty()
-          ? "Name the profile whose keys may assume the role."
-          : "credential_source is not supported: list \"assume_role\" and that source in "
-            "neon_s3.credential_providers.");
+  if (!profile.credential_source.empty()) {
+    complaint.Raise("has a credential_source, which is not supported",
+                    "Name a source_profile, or list that source in neon_s3.credential_providers "
+                    "and set the role_arn of a server.");
+  }
+  if (profile.source_profile.empty()) {
+    complaint.Raise("has a role_arn without a source_profile or web_identity_token_file",
+                    "Name the profile whose keys may assume the role, or the file of a token.");
+  }
+  if (!profile.mfa_serial.empty()) {
+    complaint.Raise("has an mfa_serial, but there is nobody to ask for a code",
+                    "Use a role that demands no MFA.");
+  }
 }
 
-// Follows the roles from `name` to the keys that they start from.
+// Where the chain of roles starts.
+void Start(const Profile& profile, const Complaint& complaint, ChosenProfile* chosen) {
+  if (UsesWebIdentity(profile)) {
+    CheckWebIdentity(profile, complaint);
+    chosen->web_identity = &profile;
+    return;
+  }
+  CheckSchemes(profile, complaint);
+  if (!HasKeys(profile)) complaint.Raise("has no aws_access_key_id and aws_secret_access_key");
+  CheckKeys(profile, complaint);
+  chosen->keys = &profile.keys;
+}
+
+// Follows the roles from `name` to the keys or the token that they start from.
 ChosenProfile Follow(const Profiles& profiles, std::string_view name, const Profile* profile,
                      const std::string& path) {
-  ChosenProfile chosen{nullptr, {}, profile->region};
+  ChosenProfile chosen{nullptr, nullptr, {}, profile->region};
   for (;;) {
     const Complaint complaint(name, path);
     // As in AWS's own tools, a source_profile's keys go before its role, and may be the profile's
     // own.
     const bool is_source = !chosen.roles.empty();
-    if (profile->role_arn.empty() || (is_source && HasKeys(*profile))) {
-      if (!HasKeys(*profile)) RaiseNoKeys(*profile, complaint);
-      CheckKeys(*profile, complaint);
-      chosen.keys = &profile->keys;
+    const bool is_start =
+        UsesWebIdentity(*profile) || profile->role_arn.empty() || (is_source && HasKeys(*profile));
+    if (is_start) {
       std::reverse(chosen.roles.begin(), chosen.roles.end());
+      Start(*profile, complaint, &chosen);
       return chosen;
     }
     CheckRole(*profile, complaint);
@@ -103,21 +149,14 @@ std::optional<ChosenProfile> ProfileSource::Find(std::string_view credentials_fi
   if (profile.empty()) profile = kDefaultProfile;
   const bool asked_for = files.credentials.required || profile != kDefaultProfile;
 
-  const auto found = files.merged.find(profile);
-  if (found == files.merged.end()) {
+  const Profiles& profiles = files.merged.profiles;
+  const auto found = profiles.find(profile);
+  if (found == profiles.end()) {
     if (asked_for) Complaint(profile, files.credentials.path).Raise("does not exist");
     return std::nullopt;
   }
-  const Profile& chosen = found->second;
-  const bool has_nothing = !HasKeys(chosen) && chosen.role_arn.empty();
-  if (has_nothing && !asked_for) return std::nullopt;
-  if (!chosen.role_arn.empty() || has_nothing) {
-    return Follow(files.merged, profile, &chosen, files.credentials.path);
-  }
-  if (chosen.keys.access_key_id.empty() || chosen.keys.secret_access_key.empty()) {
-    CheckKeys(chosen, Complaint(profile, files.credentials.path));
-  }
-  return ChosenProfile{&chosen.keys, {}, chosen.region};
+  if (!asked_for && IsEmpty(found->second)) return std::nullopt;
+  return Follow(profiles, profile, &found->second, files.credentials.path);
 }
 
 MonotonicTime ProfileSource::look_again_at() const {
@@ -158,7 +197,7 @@ void ProfileSource::Refresh(Files* files) {
   if (Reread(&files->credentials, now)) files->stale = true;
   if (Reread(&files->config, now)) files->stale = true;
   if (!files->stale) return;
-  files->merged = MergeProfiles(files->credentials.profiles, files->config.profiles);
+  files->merged = MergeProfileFiles(files->credentials.contents, files->config.contents);
   files->stale = false;
 }
 
@@ -173,14 +212,14 @@ bool ProfileSource::Reread(WatchedFile* file, MonotonicTime now) {
   }
 
   // Until it was read to its end there is nothing to go on with: errors come back at every call.
-  const bool had_profiles = !file->profiles.empty();
+  const bool had_profiles = !file->contents.profiles.empty();
   file->looked_at.reset();
   file->identity.reset();
-  file->profiles.clear();
+  file->contents = {};
   const std::optional<FileText> contents = ReadFile(file->path, FileKind::kPrivate);
   if (!contents && file->required) RefuseMissingFile(file->path);
   if (contents) {
-    file->profiles = ParseProfileFile(contents->text, file->kind, file->path);
+    file->contents = ParseProfileFile(contents->text, file->kind, file->path);
     file->identity = contents->identity;
   }
   file->looked_at = now;

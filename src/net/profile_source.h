@@ -13,9 +13,10 @@
 
 namespace neon_s3 {
 
-// A profile's keys, or where it has a role, the keys and the roles that lead to it.
+// What a profile's credentials start from, and the roles that lead to it from there.
 struct ChosenProfile {
-  const OwnedCredentials* keys;
+  const OwnedCredentials* keys;       // null: a token is traded instead
+  const Profile* web_identity;        // whose token and role; null: keys
   std::vector<const Profile*> roles;  // in the order in which they are assumed
   std::string_view region;            // empty: none
 };
@@ -26,13 +27,13 @@ class ProfileSource {
 
   // The profile of that name, or $AWS_PROFILE, or "default"; in `credentials_file`, or
   // $AWS_SHARED_CREDENTIALS_FILE, or ~/.aws/credentials of the process's user, and in
-  // $AWS_CONFIG_FILE, or
-  // ~/.aws/config. Good until the next call.
+  // $AWS_CONFIG_FILE, or ~/.aws/config. Good until the next call.
   //
   // Files are looked at once a second at most. Nothing where files or a profile that nobody asked
-  // for are not there, or have no keys; kCredentialsFile where somebody did, where a file is
-  // refused (file_reader.h), and where a profile has half of a key, or a role that can't be
-  // assumed. credential_process is never run: it counts for no keys.
+  // for are not there, or say nothing of credentials; kCredentialsFile where somebody did, where a
+  // file is refused (file_reader.h), and where a profile has half of a key, a role that can't be
+  // assumed, or a scheme that is not supported: SSO, login_session, credential_process,
+  // credential_source, mfa_serial.
   std::optional<ChosenProfile> Find(std::string_view credentials_file, std::string_view profile);
 
   // When Find() will look at the files of the last call again. Only after it has returned.
@@ -45,11 +46,11 @@ class ProfileSource {
     bool required;  // somebody named it
     std::optional<FileIdentity> identity;
     std::optional<MonotonicTime> looked_at;
-    Profiles profiles;
+    ProfileFile contents;
   };
   struct Files {
     WatchedFile credentials, config;
-    Profiles merged;
+    ProfileFile merged;
     bool stale;  // merged is
   };
 

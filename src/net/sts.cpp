@@ -34,9 +34,9 @@ OwnedCredentials Send(StsRequest message, const RoleArguments& role, const Fetch
 
 }  // namespace
 
-HttpLimits LimitsOf(const FetchContext& context) {
+HttpLimits LimitsOf(const FetchContext& context, std::chrono::seconds time) {
   HttpLimits limits;
-  limits.deadline = context.deadline;
+  limits.deadline = MonotonicNow() + time;
   limits.max_body_size = kMaxCredentialReplySize;
   limits.cancelled = context.cancelled;
   return limits;
@@ -53,6 +53,11 @@ std::string_view StsRegion(std::string_view region) {
   if (region.empty()) region = EnvironmentVariable("AWS_REGION");
   if (region.empty()) region = EnvironmentVariable("AWS_DEFAULT_REGION");
   return region.empty() ? "us-east-1" : region;
+}
+
+std::string StsIdentity(std::string_view region) {
+  return std::string(StsRegion(region)) + '\0' +
+         std::string(EnvironmentVariable("AWS_ENDPOINT_URL_STS"));
 }
 
 Endpoint StsEndpoint(std::string_view region) {

@@ -1,6 +1,7 @@
 // Roles, from the AWS Security Token Service.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -14,11 +15,13 @@ namespace neon_s3 {
 // What every request for credentials has in common.
 struct FetchContext {
   HttpClient* http;
-  MonotonicTime deadline;
   bool (*cancelled)();
+  bool reads_environment;  // the provider "environment" is listed: its variables may set limits
 };
 
-HttpLimits LimitsOf(const FetchContext& context);
+// Of a request that starts now.
+HttpLimits LimitsOf(const FetchContext& context,
+                    std::chrono::seconds time = std::chrono::seconds(1));
 
 // An endpoint to which paths are added: slashes at its end don't count. kBadArgument where it is
 // none.
@@ -26,6 +29,9 @@ Endpoint ParseServiceUrl(std::string_view url);
 
 // Region of STS: `region`, or $AWS_REGION, or $AWS_DEFAULT_REGION, or us-east-1.
 std::string_view StsRegion(std::string_view region);
+
+// What tells one place where STS is asked from another.
+std::string StsIdentity(std::string_view region);
 
 // Where STS is asked: $AWS_ENDPOINT_URL_STS, or the region's own endpoint. kBadArgument for a
 // region or an endpoint that can be neither.

@@ -64,6 +64,29 @@ char* GucStrdup(const char* text) {
   return copy;
 }
 
+// ---------------------------------------------------------------- validated texts
+
+template <typename Validate>
+bool CheckText(const char* value, const Validate& validate) {
+  ErrorReport report;
+  if (*value == '\0') return true;
+  if (TryGuard([&] { validate(value); }, &report)) return true;
+  GUC_check_errcode(SqlState(report.code));
+  GUC_check_errmsg("%s", ServerText(report.message));
+  if (*report.hint) GUC_check_errhint("%s", ServerText(report.hint));
+  return false;
+}
+
+// As the option of that setting is checked.
+template <char* Settings::*kSetting>
+bool CheckOption(char** newval, void**, GucSource) {
+  for (const Option& option : Options()) {
+    if (option.setting != kSetting || option.check == nullptr) continue;
+    if (!CheckText(*newval, option.check)) return false;
+  }
+  return true;
+}
+
 // ---------------------------------------------------------------- secrets
 
 constexpr char kMask[] = "****";
@@ -112,8 +135,10 @@ bool CheckSecret(Secret& secret, char** newval, void** extra, GucSource source) 
   return true;
 }
 
-template <Secret& kSecret>
+// What the configuration says wrongly is kept, lest another key signs: signing refuses it.
+template <Secret& kSecret, char* Settings::*kSetting>
 bool CheckSecretHook(char** newval, void** extra, GucSource source) {
+  if (source >= PGC_S_CLIENT && !CheckOption<kSetting>(newval, extra, source)) return false;
   return CheckSecret(kSecret, newval, extra, source);
 }
 
@@ -134,33 +159,12 @@ void DefineSecret(const char* name, const char* description) {
       /*bootValue=*/"",
       /*context=*/PGC_SUSET,
       /*flags=*/GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE,
-      /*check_hook=*/CheckSecretHook<kSecret>,
+      /*check_hook=*/CheckSecretHook<kSecret, kSetting>,
       /*assign_hook=*/AssignSecretHook<kSetting>,
       /*show_hook=*/ShowSecret);
 }
 
-// ---------------------------------------------------------------- validated texts
-
-template <typename Validate>
-bool CheckText(const char* value, const Validate& validate) {
-  ErrorReport report;
-  if (*value == '\0') return true;
-  if (TryGuard([&] { validate(value); }, &report)) return true;
-  GUC_check_errcode(SqlState(report.code));
-  GUC_check_errmsg("%s", ServerText(report.message));
-  if (*report.hint) GUC_check_errhint("%s", ServerText(report.hint));
-  return false;
-}
-
-// As the option of that setting is checked.
-template <char* Settings::*kSetting>
-bool CheckOption(char** newval, void**, GucSource) {
-  for (const Option& option : Options()) {
-    if (option.setting != kSetting || option.check == nullptr) continue;
-    if (!CheckText(*newval, option.check)) return false;
-  }
-  return true;
-}
+// ---------------------------------------------------------------- the region
 
 // The "extra" says whether somebody set it: the region of a profile counts only where nobody did.
 bool CheckRegion(char** newval, void** extra, GucSource source) {

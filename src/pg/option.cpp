@@ -25,6 +25,12 @@ void CheckEndpoint(const char* value) {
   if (*value) ParseEndpointUrl(value);
 }
 
+void CheckKeyId(const char* value) { ValidateCredential("access_key_id", value); }
+void CheckSecretKey(const char* value) {
+  ValidateCredential("secret_access_key", value, KeyPart::kSecret);
+}
+void CheckToken(const char* value) { ValidateCredential("session_token", value); }
+
 constexpr OptionOwner kServer = OptionOwner::kServer, kMapping = OptionOwner::kUserMapping;
 
 }  // namespace
@@ -47,11 +53,11 @@ const Option kOptions[] = {
     {"role_arn", kServer, true, nullptr, Text<&Target::role_arn>, nullptr},
     {"external_id", kServer, true, nullptr, Text<&Target::external_id>, nullptr},
     {"role_session_name", kServer, true, nullptr, Text<&Target::role_session_name>, nullptr},
-    {"access_key_id", kMapping, false, nullptr, Secret<&Credentials::access_key_id>,
+    {"access_key_id", kMapping, false, CheckKeyId, Secret<&Credentials::access_key_id>,
      &Settings::access_key_id},
-    {"secret_access_key", kMapping, false, nullptr, Secret<&Credentials::secret_access_key>,
+    {"secret_access_key", kMapping, false, CheckSecretKey, Secret<&Credentials::secret_access_key>,
      &Settings::secret_access_key},
-    {"session_token", kMapping, false, nullptr, Secret<&Credentials::session_token>,
+    {"session_token", kMapping, false, CheckToken, Secret<&Credentials::session_token>,
      &Settings::session_token},
 };
 

@@ -82,6 +82,7 @@ Session& Session::Get() {
 CredentialChain::Found Session::FindCredentials(const Target& target, std::int64_t now) {
   ChainRequest request;
   request.static_credentials = target.static_credentials;
+  request.is_mapping = target.is_mapping;
   request.providers = target.credential_providers;
   request.credentials_file = target.credentials_file;
   // The default asks for no profile in particular: $AWS_PROFILE may name one, and none has to

@@ -43,9 +43,11 @@ Target Combine(Target given) {
   if (IsGiven(given.endpoint)) target.public_endpoint = {};
   if (IsGiven(given.endpoint) || IsGiven(given.default_bucket)) target.public_url_base = {};
   const bool is_trusted = IsGiven(given.credential_providers);
-  const bool has_mapping = IsGiven(given.static_credentials.access_key_id) ||
-                           IsGiven(given.static_credentials.secret_access_key);
-  if (!is_trusted || has_mapping) target.static_credentials = {};
+  // Half a key is somebody's, too: it must not let another identity sign.
+  const Credentials& mapping = given.static_credentials;
+  target.is_mapping = !is_trusted || IsGiven(mapping.access_key_id) ||
+                      IsGiven(mapping.secret_access_key) || IsGiven(mapping.session_token);
+  if (target.is_mapping) target.static_credentials = {};
   if (!is_trusted) target.credential_providers = "static";
   target.only_mappings = !is_trusted;
   for (const Option& option : Options()) {

@@ -32,6 +32,7 @@ struct Target {
   std::string_view external_id;
   std::string_view role_session_name;
   Credentials static_credentials;
+  bool is_mapping;  // static_credentials are those of a user mapping
 };
 
 // `server`: a name in the server's encoding, "" for none; nothing: neon_s3.server. As the current

@@ -97,6 +97,54 @@ subtest 'a credentials file' => sub {
   is $result->{out}, '1', 'garbage harms nobody';
 };
 
+subtest 'files that are mounted: root owns them, the server may read them as a group' => sub {
+  plan skip_all => 'needs root' if $> != 0;
+  for my $mode (0440, 0640, 0400, 0444, 0644, 0660) {
+    my $file = write_file('mounted', $mode, profile('MOUNTED', $in_file));
+    chown 0, (getpwuid $uid)[3], $file;
+    my $result = ($server->try(use_file($file), $who))[-1];
+    my $name = sprintf 'mode %04o', $mode;
+    if ($mode == 0440 || $mode == 0640) {
+      is $result->{out}, 'MOUNTED', $name;
+    } elsif ($mode == 0400) {
+      refused($result, 'F0000', $name, message => qr/could not be opened: Permission denied/);
+    } else {
+      refused($result, 'F0000', $name, message => qr/has group write or world access/, hint => qr/0640/);
+    }
+  }
+};
+
+subtest 'half a key lets nobody else sign' => sub {
+  my %missing = (access_key_id => 'secret_access_key', secret_access_key => 'access_key_id', session_token => 'access_key_id');
+  for my $name (sort keys %missing) {
+    refused((($server->try("SET neon_s3.$name = 'HALF';", $who))[-1]), '28000', "neon_s3.$name alone",
+      message => qr/\Aneon_s3\.$name is set without neon_s3\.$missing{$name}\z/);
+    $server->do('CREATE SERVER half FOREIGN DATA WRAPPER neon_s3 OPTIONS (credential_providers \'static, environment\');',
+      "CREATE USER MAPPING FOR PUBLIC SERVER half OPTIONS ($name 'HALF');");
+    refused((($server->try("SET neon_s3.server = 'half';", $who))[-1]), '28000', "a user mapping with $name alone",
+      message => qr/\A$name of the user mapping is set without $missing{$name}/);
+    $server->do('DROP SERVER half CASCADE;');
+  }
+};
+
+subtest 'keys that were copied with more than they have' => sub {
+  my $set = "SET neon_s3.secret_access_key = '$settings';";
+  is $server->value($set, "SET neon_s3.access_key_id = E' FROMSETTINGS\\t\\r\\n';", $who), 'FROMSETTINGS', 'white space at the ends goes';
+  my %strange = ('"AKIA"' => 'is in quotes', "AK\x{a0}IA" => 'has the character U\+00A0', "AKIA\x{200b}" => 'has the character U\+200B', "AK\nIA" => 'has the character U\+000A');
+  for my $key (sort keys %strange) {
+    my $fault = $strange{$key};
+    refused(scalar $server->try('SET neon_s3.access_key_id = ' . lit($key) . ';'), '22023', "a setting that $fault", message => qr/\Aaccess_key_id $fault\z/);
+    $server->do('CREATE SERVER copied FOREIGN DATA WRAPPER neon_s3;');
+    refused(scalar $server->try('CREATE USER MAPPING FOR PUBLIC SERVER copied OPTIONS (access_key_id ' . lit($key) . ');'), '22023',
+      "an option that $fault", message => qr/\Aaccess_key_id $fault\z/);
+    $server->do('DROP SERVER copied;');
+    next if $key =~ /\n/;
+    utf8::encode(my $text = profile($key, $in_file));
+    my $file = write_file('copied', 0600, $text);
+    refused((($server->try(use_file($file), $who))[-1]), 'F0000', "a file's key that $fault", message => qr/line 2: aws_access_key_id of profile "default" $fault\z/);
+  }
+};
+
 subtest 'rotation in a live session' => sub {
   my $file = write_file('rotating', 0600, profile('OLDKEY', $in_file));
   my $next = write_file('next', 0600, profile('NEWKEY', $rotated));

@@ -10,12 +10,14 @@ namespace neon_s3 {
 namespace {
 
 Profiles ParseCredentials(std::string_view text) {
-  return ParseProfileFile(text, ProfileFileKind::kCredentials, "/creds");
+  return ParseProfileFile(text, ProfileFileKind::kCredentials, "/creds").profiles;
 }
 
-Profiles ParseConfig(std::string_view text) {
+ProfileFile ParseConfigFile(std::string_view text) {
   return ParseProfileFile(text, ProfileFileKind::kConfig, "/config");
 }
+
+Profiles ParseConfig(std::string_view text) { return ParseConfigFile(text).profiles; }
 
 std::string ErrorOf(std::string_view text) {
   try {
@@ -88,13 +90,83 @@ TEST(ProfileFile, LeavesNestedSettingsToTheirParent) {
       "s3 =\n"
       "  region = nested\n"
       "\taws_secret_access_key = nested\n"
+      "  Addressing_Style = path  # for MinIO\n"
+      "  use_accelerate_endpoint=true\n"
       "  [default]\n"
-      "aws_access_key_id = AKIA\n"
-      "  aws_secret_access_key = nested\n"
+      "output = json\n"
+      "  aws_secret_access_key = continued\n"
       "aws_secret_access_key = own\n");
   ASSERT_EQ(profiles.size(), 1u);
   EXPECT_EQ(profiles.at("a").region, "eu-west-1");
+  EXPECT_EQ(profiles.at("a").s3_addressing_style, "path");
+  EXPECT_EQ(profiles.at("a").s3_use_accelerate_endpoint, "true");
   EXPECT_EQ(profiles.at("a").keys.secret_access_key, "own");
+}
+
+TEST(ProfileFile, ReadsWhereS3IsFromServicesSections) {
+  const ProfileFile file = ParseConfigFile(
+      "[services local]\n"
+      "dynamodb =\n  endpoint_url = http://localhost:8000\n"
+      "s3 =\n  endpoint_url = http://localhost:9000\n"
+      "[profile dev]\nservices = local\nendpoint_url = http://localhost:4566\n"
+      "use_fips_endpoint = true\nca_bundle = /ca.pem\n");
+  ASSERT_EQ(file.s3_endpoint_urls.size(), 1u);
+  EXPECT_EQ(file.s3_endpoint_urls.at("local"), "http://localhost:9000");
+  EXPECT_EQ(file.profiles.at("dev").services, "local");
+  EXPECT_EQ(file.profiles.at("dev").endpoint_url, "http://localhost:4566");
+  EXPECT_EQ(file.profiles.at("dev").use_fips_endpoint, "true");
+  EXPECT_EQ(file.profiles.at("dev").ca_bundle, "/ca.pem");
+}
+
+TEST(ProfileFile, TrimsKeysAndRefusesWhatCannotBeInOne) {
+  EXPECT_EQ(ParseCredentials("[a]\naws_secret_access_key = \t s/e+c= \v\n")
+                .at("a")
+                .keys.secret_access_key,
+            "s/e+c=");
+  struct Case {
+    const char* value;
+    const char* fault;
+  };
+  const Case cases[] = {
+      {"\"AKIA\"", "is in quotes"},
+      {"'AKIA'", "is in quotes"},
+      {"AK\x01IA", "has the character U+0001"},
+      {"AKIA\xc2\xa0", "has the character U+00A0"},
+      {"\xe2\x80\x8b"
+       "AKIA",
+       "has the character U+200B"},
+      {"\xef\xbb\xbf"
+       "AKIA",
+       "has the character U+FEFF"},
+      {"AKIA\xa0", "has the byte 0xA0"},
+      {"AKIA\x7f", "has the character U+007F"},
+      {"\xf0\x9f\x94\x91", "has the character U+1F511"},
+  };
+  for (const Case& c : cases) {
+    for (const char* key : {"aws_access_key_id", "aws_secret_access_key", "aws_session_token"}) {
+      EXPECT_EQ(ErrorOf("[a]\n[b]\n" + std::string(key) + " = " + c.value + "\n"),
+                "invalid credentials file \"/creds\": line 3: " + std::string(key) +
+                    " of profile \"b\" " + c.fault);
+    }
+  }
+}
+
+TEST(ProfileFile, TakesSpacesInsideASecretThatIsNeverSent) {
+  EXPECT_EQ(
+      ParseCredentials("[a]\naws_secret_access_key = my secret\n").at("a").keys.secret_access_key,
+      "my secret");
+  EXPECT_EQ(ErrorOf("[a]\naws_access_key_id = AK IA\n"),
+            "invalid credentials file \"/creds\": line 2: aws_access_key_id of profile \"a\" has "
+            "the character U+0020");
+}
+
+TEST(ProfileFile, RefusesAKeyThatGoesOnInTheNextLine) {
+  EXPECT_EQ(ErrorOf("[a]\naws_access_key_id = AKIA\n  MORE\n"),
+            "invalid credentials file \"/creds\": line 3 continues the value of "
+            "\"aws_access_key_id\"");
+  EXPECT_EQ(ErrorOf("[a]\naws_access_key_id = AKIA\n  aws_secret_access_key = CANARY\n"),
+            "invalid credentials file \"/creds\": line 3 continues the value of "
+            "\"aws_access_key_id\"");
 }
 
 TEST(ProfileFile, TakesAFileThatIsIndentedThroughout) {
@@ -108,8 +180,8 @@ TEST(ProfileFile, TakesAFileThatIsIndentedThroughout) {
 TEST(ProfileFile, TakesEveryKindOfLineEndAndAByteOrderMark) {
   for (const char* end : {"\n", "\r\n", "\r"}) {
     const std::string text = "\xef\xbb\xbf[default]" + std::string(end) + "aws_access_key_id=A" +
-                             end + end + "aws_secret_access_key=S" + end + "  x=1" + end + "[b]" +
-                             end + "region=r";
+                             end + end + "aws_secret_access_key=S" + end + "output=o" + end +
+                             "  x=1" + end + "[b]" + end + "region=r";
     const Profiles profiles = ParseCredentials(text);
     EXPECT_EQ(profiles.at("default").keys.access_key_id, "A");
     EXPECT_EQ(profiles.at("default").keys.secret_access_key, "S");
@@ -134,7 +206,6 @@ TEST(ProfileFile, KeepsLongTokens) {
 TEST(ProfileFile, IsEmptyWithoutSections) {
   EXPECT_TRUE(ParseCredentials("").empty());
   EXPECT_TRUE(ParseCredentials("\n\n# nothing\n").empty());
-  EXPECT_TRUE(ParseCredentials("[\x01]\n").empty());  // the name of our own section
 }
 
 TEST(ProfileFile, SkipsExpiryTimesThatCannotBeRead) {
@@ -148,9 +219,9 @@ TEST(ProfileFile, RefusesWhatWouldMoveKeysElsewhere) {
   EXPECT_EQ(ErrorOf("aws_access_key_id=1\n"),
             "invalid credentials file \"/creds\": line 1 comes before the first \"[profile]\"");
   EXPECT_EQ(ErrorOf("[a]\r\n\r\nsecret words\r\n"),
-            "invalid credentials file \"/creds\": line 3 is no \"key = value\"");
+            "invalid credentials file \"/creds\": line 3 is not \"key = value\"");
   EXPECT_EQ(ErrorOf("[a]\n=x\n"),
-            "invalid credentials file \"/creds\": line 2 is no \"key = value\"");
+            "invalid credentials file \"/creds\": line 2 is not \"key = value\"");
   EXPECT_EQ(ErrorOf(std::string_view("[a]\nb=\0c\n", 9)),
             "invalid credentials file \"/creds\": it is not a text file");
 }
@@ -198,20 +269,26 @@ TEST(ProfileFile, NeverShowsContentsAndNeverCrashes) {
   }
 }
 
-TEST(MergeProfiles, PrefersTheCredentialsFileAndNeverMixesKeys) {
-  const Profiles merged = MergeProfiles(
-      ParseCredentials(
-          "[a]\naws_access_key_id=A\naws_secret_access_key=S\nregion=first\n[b]\nregion=b\n"),
-      ParseConfig(
-          "[profile a]\naws_access_key_id=other\naws_secret_access_key=other\n"
-          "aws_session_token=other\nregion=second\nrole_arn=r\n"
-          "[profile b]\naws_access_key_id=B\naws_secret_access_key=T\n[profile c]\nregion=c\n"));
+TEST(MergeProfileFiles, PrefersTheCredentialsFileAndNeverMixesKeys) {
+  const ProfileFile credentials = ParseProfileFile(
+      "[a]\naws_access_key_id=A\naws_secret_access_key=S\nregion=first\n[b]\nregion=b\n",
+      ProfileFileKind::kCredentials, "/creds");
+  const Profiles merged =
+      MergeProfileFiles(
+          credentials,
+          ParseConfigFile(
+              "[profile a]\naws_access_key_id=other\naws_secret_access_key=other\n"
+              "aws_session_token=other\nregion=second\nrole_arn=r\n"
+              "[profile b]\naws_access_key_id=B\naws_secret_access_key=T\n[profile c]\nregion=c\n"))
+          .profiles;
   EXPECT_EQ(merged.size(), 3u);
   EXPECT_EQ(merged.at("a").keys.access_key_id, "A");
   EXPECT_EQ(merged.at("a").keys.session_token, "");
   EXPECT_EQ(merged.at("a").region, "first");
   EXPECT_EQ(merged.at("a").role_arn, "r");
+  EXPECT_FALSE(merged.at("a").keys_are_from_config);
   EXPECT_EQ(merged.at("b").keys.access_key_id, "B");
+  EXPECT_TRUE(merged.at("b").keys_are_from_config);
   EXPECT_EQ(merged.at("c").region, "c");
 }
 

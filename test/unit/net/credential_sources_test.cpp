@@ -61,7 +61,7 @@ TEST_F(CredentialSourcesTest, TakesNoPathForARole) {
     const Error error = ErrorOf([&] { chain.Resolve(request_, kNow, nullptr); });
     EXPECT_EQ(error.code(), ErrorCode::kNoCredentials);
     EXPECT_EQ(error.detail(),
-              "instance: malformed reply from instance metadata (It names no role.)");
+              "instance: malformed reply from instance metadata (It does not name a role.)");
   }
 }
 
@@ -285,6 +285,31 @@ TEST_F(CredentialSourcesTest, FollowsAProfilesRoles) {
   Pass(1s);
   Resolve("profile");
   EXPECT_EQ(server_.request_count(), 4u);
+}
+
+TEST_F(CredentialSourcesTest, TradesTheWebIdentityOfAProfile) {
+  const std::string token = directory_.Write("token", "ey.CANARY.J\n", 0644);
+  environment_.Set("AWS_CONFIG_FILE",
+                   directory_.Write("config",
+                                    "[profile web]\nrole_arn=arn:web\nrole_session_name=pod\n"
+                                    "web_identity_token_file=" +
+                                        token +
+                                        "\n"
+                                        "[profile via]\nrole_arn=arn:via\nsource_profile=web\n"));
+  request_.profile = "web";
+  EXPECT_EQ(Show("profile"), "WEB/profile");
+  EXPECT_EQ(Show("profile"), "WEB/profile");
+  ASSERT_EQ(server_.request_count(), 1u);
+  EXPECT_EQ(server_.requests()[0].body,
+            "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=arn%3Aweb&"
+            "RoleSessionName=pod&WebIdentityToken=ey.CANARY.J");
+  request_.profile = "via";
+  EXPECT_EQ(Show("profile"), "ROLE/profile");
+  ASSERT_EQ(server_.request_count(), 3u);
+  EXPECT_EQ(FormValue(server_.requests()[2].body, "RoleArn"), "arn%3Avia");
+  std::filesystem::remove(token);
+  EXPECT_EQ(ErrorOf([&] { CredentialChain(TestClock).Resolve(request_, kNow, nullptr); }).code(),
+            ErrorCode::kCredentialsFile);
 }
 
 TEST_F(CredentialSourcesTest, ReportsRefusalsOfStsAndAsksNoOther) {

@@ -59,6 +59,8 @@ class CleanEnvironment {
       "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
       "AWS_EC2_METADATA_DISABLED",
       "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+      "AWS_METADATA_SERVICE_TIMEOUT",
+      "AWS_METADATA_SERVICE_NUM_ATTEMPTS",
       "http_proxy",
       "https_proxy",
       "all_proxy",

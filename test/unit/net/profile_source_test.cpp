@@ -21,6 +21,10 @@ class ProfileSourceTest : public testing::Test {
     if (!found) return "nothing";
     std::string text;
     for (const Profile* role : found->roles) text += role->role_arn + "<";
+    if (found->web_identity != nullptr) {
+      return text + found->web_identity->role_arn + "<" +
+             found->web_identity->web_identity_token_file;
+    }
     return text + std::string(found->keys->access_key_id) + "/" + std::string(found->region);
   }
 
@@ -72,12 +76,18 @@ TEST_F(ProfileSourceTest, FollowsRoles) {
                        "[profile pool]\nrole_arn=P\nsource_profile=loop\n"
                        "[profile lost]\nrole_arn=L\nsource_profile=none\n"
                        "[profile ec2]\nrole_arn=E\ncredential_source=Ec2InstanceMetadata\n"
-                       "[profile web]\nrole_arn=W\n"));
+                       "[profile bare]\nrole_arn=W\n"
+                       "[profile mfa]\nrole_arn=M\nsource_profile=default\nmfa_serial=arn\n"
+                       "[profile web]\nrole_arn=W\nweb_identity_token_file=/token\n"
+                       "[profile via]\nrole_arn=V\nsource_profile=web\n"
+                       "[profile tokenonly]\nweb_identity_token_file=/token\n"));
   const std::string file = directory_.Write("creds", Keys("default", "A"));
   EXPECT_EQ(Find(file, "r"), "R<A/eu");
   EXPECT_EQ(Find(file, "q"), "R<Q<A/");
   EXPECT_EQ(Find(file, "own"), "O<OWN/");
-  for (const char* broken : {"loop", "lost", "ec2", "web"}) {
+  EXPECT_EQ(Find(file, "web"), "W</token");
+  EXPECT_EQ(Find(file, "via"), "V<W</token");
+  for (const char* broken : {"loop", "lost", "ec2", "bare", "mfa", "tokenonly"}) {
     EXPECT_EQ(ErrorOfProfile(broken).code(), ErrorCode::kCredentialsFile) << broken;
   }
   EXPECT_EQ(ErrorOfProfile("lost").what(),
@@ -104,9 +114,47 @@ TEST_F(ProfileSourceTest, SaysWhatIsMissingOnceSomebodyAsked) {
   EXPECT_EQ(ErrorOfProfile("half").what(), "profile \"half" + of + "has no aws_secret_access_key");
   EXPECT_EQ(ErrorOfProfile("other").what(), "profile \"other" + of + "has no aws_access_key_id");
   EXPECT_EQ(ErrorOfProfile("process").what(),
-            "profile \"process" + of + "has a credential_process only, which is never run");
+            "profile \"process" + of + "has a credential_process, which is never run");
   EXPECT_EQ(ErrorOfProfile("empty").what(),
             "profile \"empty" + of + "has no aws_access_key_id and aws_secret_access_key");
+}
+
+// In the order in which AWS's tools would choose.
+TEST_F(ProfileSourceTest, NamesSchemesThatItDoesNotSupport) {
+  const std::string file = directory_.Write(
+      "creds", Keys("sso", "S") + Keys("login", "L") + Keys("process", "P") + "[default]\n");
+  const std::string sso = "sso_account_id=1\nsso_role_name=r\n";
+  environment_.Set(
+      "AWS_CONFIG_FILE",
+      directory_.Write("config",
+                       "[profile sso]\n" + sso + "[default]\nsso_session=s\n" +
+                           "[profile login]\nlogin_session=l\n" +
+                           "[profile process]\ncredential_process=/bin/false\n" +
+                           "[profile process2]\ncredential_process=/bin/false\n" +
+                           "aws_access_key_id=A\naws_secret_access_key=s\n" +
+                           "[profile role]\nrole_arn=R\nsource_profile=sso\n" +
+                           "[profile ec2]\nrole_arn=E\ncredential_source=Ec2InstanceMetadata\n"));
+  const auto problem = [&](const std::string& profile) {
+    const std::string what = ErrorOfProfile(profile).what();
+    const std::string of = "\" of credentials file \"" + file + "\" ";
+    return what.substr(what.find(of) + of.size());
+  };
+  EXPECT_EQ(Find(file, "login"), "L/");
+  EXPECT_EQ(Find(file, "process"), "P/");
+  EXPECT_EQ(problem("process2"), "has a credential_process, which is never run");
+  for (const char* profile : {"sso", "role", ""}) {
+    EXPECT_EQ(problem(profile), "uses IAM Identity Center (SSO), which is not supported");
+  }
+  EXPECT_EQ(problem("ec2"), "has a credential_source, which is not supported");
+}
+
+// Nobody named the profile, but it was going to be used.
+TEST_F(ProfileSourceTest, NamesWhatTheDefaultProfileUsesEvenIfNobodyAsked) {
+  environment_.Set("AWS_CONFIG_FILE",
+                   directory_.Write("config", "[default]\nsso_session=s\nregion=x\n"));
+  const Error error = ErrorOf([&] { source_.Find("", ""); });
+  EXPECT_EQ(error.code(), ErrorCode::kCredentialsFile);
+  EXPECT_NE(std::string(error.what()).find("(SSO)"), std::string::npos);
 }
 
 TEST_F(ProfileSourceTest, NamedByTheEnvironmentAFileMustExist) {
