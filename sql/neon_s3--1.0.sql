@@ -784,6 +784,14 @@ AS 'MODULE_PATHNAME', 'neon_s3_move_object' LANGUAGE C VOLATILE PARALLEL UNSAFE 
 COMMENT ON FUNCTION s3_move_object(text, text, text, text) IS
 'Gives an object, of up to 5 GiB, another key: copies it with its metadata, then deletes source_key. Where the deletion fails, both are there. P0002 where there is no such object. NULL for a NULL key.';
 
+CREATE FUNCTION s3_settings(
+  bucket text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS TABLE (name text, value text, source text)
+AS 'MODULE_PATHNAME', 'neon_s3_settings' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 15;
+
+COMMENT ON FUNCTION s3_settings(text, text) IS
+'What is in force for a bucket and server, and where each value comes from: an argument, a server option, a setting, the environment, a profile or a default. Secrets show as ****.';
+
 -- ---------------------------------------------------------------- activity
 
 CREATE FUNCTION s3_stat_get_progress(
@@ -882,6 +890,7 @@ REVOKE EXECUTE ON FUNCTION
   s3_move_object(text, text, text, text),
   s3_setup_bucket(text, text[], boolean, text),
   s3_doctor(text, text),
+  s3_settings(text, text),
   s3_stats_reset(),
   s3_governed_changed(),
   s3_guard_files(),

@@ -164,6 +164,7 @@ class Parser {
     const std::string_view value = Trim(content.substr(equals + 1));
     has_value_ = !value.empty();
     is_read_ = profile_ != nullptr && Assign(key_, value);
+    if (profile_ != nullptr && key_ == "s3") profile_->has_s3 = true;
   }
 
   void ReadNested(std::string_view content) {
@@ -250,7 +251,9 @@ ProfileFile MergeProfileFiles(const ProfileFile& credentials, const ProfileFile&
       profile.keys_are_from_config = more.keys_are_from_config;
     }
     for (const TextSetting& setting : kTextSettings) {
-      if ((profile.*setting.field).empty()) profile.*setting.field = more.*setting.field;
+      const bool is_replaced = profile.has_s3 && StartsWith(setting.key, "s3.");
+      if (is_replaced || !(profile.*setting.field).empty()) continue;
+      profile.*setting.field = more.*setting.field;
     }
   }
   return merged;

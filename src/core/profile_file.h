@@ -33,7 +33,8 @@ struct Profile {
   std::string use_fips_endpoint;
   std::string use_dualstack_endpoint;
   std::string ca_bundle;
-  std::string s3_addressing_style;  // nested below "s3 =", like the next ones
+  bool has_s3 = false;  // "s3 =", below which the next ones are nested
+  std::string s3_addressing_style;
   std::string s3_use_dualstack_endpoint;
   std::string s3_use_accelerate_endpoint;
   std::string s3_signature_version;
@@ -73,7 +74,7 @@ enum class ProfileFileKind {
 ProfileFile ParseProfileFile(std::string_view text, ProfileFileKind kind, const std::string& path);
 
 // Both files' profiles in one. Where both have a setting, the credentials file's counts; the keys
-// all come from one of the two.
+// all come from one of the two, and so does what is nested below "s3 =".
 ProfileFile MergeProfileFiles(const ProfileFile& credentials, const ProfileFile& config);
 
 }  // namespace neon_s3

@@ -86,7 +86,7 @@ std::optional<Found> FromKey(Provider provider, const Credentials& given, const 
   const Credentials key = {Trim(given.access_key_id), Trim(given.secret_access_key),
                            Trim(given.session_token)};
   if (!CheckKey(key, names)) return std::nullopt;
-  return Found{key, provider, std::nullopt, {}};
+  return Found{key, provider, std::nullopt};
 }
 
 Credentials EnvironmentKey() {
@@ -190,6 +190,7 @@ std::vector<Provider> ParseProviders(std::string_view list) {
 // One Resolve().
 struct CredentialChain::Search {
   const ChainRequest& request;
+  std::string_view region;  // of STS
   std::int64_t now;
   bool (*cancelled)();
   std::optional<Found> base;  // what a role is assumed with
@@ -208,11 +209,10 @@ std::optional<Found> CredentialChain::Resolve(const ChainRequest& request, std::
                                               bool (*cancelled)()) {
   ++ticket_;
   look_again_at_ = MonotonicTime::max();
-  if (providers_.empty() || providers_text_ != request.providers) {
-    providers_ = ParseProviders(request.providers);
-    providers_text_ = request.providers;
-  }
-  Search search{request, now, cancelled, {}, {}};
+  const StandardConfig& config = Configuration(request);
+  LookAgainAt(config_until_);
+  const std::string_view region = request.region.empty() ? config.region.text : request.region;
+  Search search{request, region, now, cancelled, {}, {}};
   std::optional<Found> found = AskAll(&search);
   if (found && !request.role_arn.empty()) {
     search.base = found;
@@ -225,6 +225,34 @@ std::optional<Found> CredentialChain::Resolve(const ChainRequest& request, std::
   }
   expires_at_ = found ? found->expires_at : std::nullopt;
   return found;
+}
+
+const StandardConfig& CredentialChain::Configuration(const ChainRequest& request) {
+  if (providers_.empty() || providers_text_ != request.providers) {
+    providers_ = ParseProviders(request.providers);
+    providers_text_ = request.providers;
+  }
+  const bool is_same = config_providers_ == request.providers &&
+                       config_file_ == request.credentials_file &&
+                       config_profile_ == request.profile;
+  const bool is_good = config_until_ == MonotonicTime::max() || clock_() < config_until_;
+  if (is_same && is_good) return config_;
+
+  config_providers_.clear();  // it is nobody's unless all goes well
+  NamedProfile profile{};
+  if (Lists(Provider::kProfile))
+    profile = profiles_.Look(request.credentials_file, request.profile);
+  config_ = ReadStandardConfig(Lists(Provider::kEnvironment) ? EnvironmentVariable : nullptr,
+                               profile.file == nullptr ? nullptr : &profile);
+  config_until_ = profile.file == nullptr ? MonotonicTime::max() : profiles_.look_again_at();
+  config_file_ = request.credentials_file;
+  config_profile_ = request.profile;
+  config_providers_ = request.providers;
+  return config_;
+}
+
+bool CredentialChain::Lists(Provider provider) const {
+  return std::find(providers_.begin(), providers_.end(), provider) != providers_.end();
 }
 
 std::optional<Found> CredentialChain::AskAll(Search* search) {
@@ -279,14 +307,13 @@ std::optional<Found> CredentialChain::FromProfile(const Search& search) {
   if (chosen->web_identity != nullptr || !chosen->roles.empty()) {
     return FromProfileRoles(*chosen, search);
   }
-  return Found{chosen->keys->view(), Provider::kProfile, chosen->keys->expires_at, chosen->region};
+  return Found{chosen->keys->view(), Provider::kProfile, chosen->keys->expires_at};
 }
 
 std::optional<Found> CredentialChain::FromProfileRoles(const ChosenProfile& profile,
                                                        const Search& search) {
-  const std::string_view region = profile.region.empty() ? search.request.region : profile.region;
   CacheKey key(Provider::kProfile);
-  key.AddSts(region);
+  key.AddSts(search.region);
   if (profile.web_identity == nullptr) {
     key.AddSecret(profile.keys->view(), &sha256_);
   } else {
@@ -294,52 +321,48 @@ std::optional<Found> CredentialChain::FromProfileRoles(const ChosenProfile& prof
     key.Add(profile.web_identity->web_identity_token_file);
   }
   for (const Profile* role : profile.roles) key.Add(ArgumentsOf(*role));
-  return FromCache(Provider::kProfile, key.text(), search, profile.region,
-                   [&](const FetchContext& context) {
-                     OwnedCredentials current = StartOf(profile, region, context);
-                     for (const Profile* role : profile.roles) {
-                       current = AssumeRole(ArgumentsOf(*role), region, current.view(), context);
-                     }
-                     return std::optional(std::move(current));
-                   });
+  return FromCache(Provider::kProfile, key.text(), search, [&](const FetchContext& context) {
+    OwnedCredentials current = StartOf(profile, search.region, context);
+    for (const Profile* role : profile.roles) {
+      current = AssumeRole(ArgumentsOf(*role), search.region, current.view(), context);
+    }
+    return std::optional(std::move(current));
+  });
 }
 
 std::optional<Found> CredentialChain::FromSource(Provider provider, const CredentialSource& source,
                                                  const Search& search) {
-  const std::string_view region = search.request.region;
-  const std::optional<std::string> identity = source.identity(region);
+  const std::optional<std::string> identity = source.identity(search.region);
   if (!identity) return std::nullopt;
   CacheKey key(provider);
   key.Add(*identity);
-  return FromCache(provider, key.text(), search, {},
-                   [&](const FetchContext& context) { return source.fetch(region, context); });
+  return FromCache(provider, key.text(), search, [&](const FetchContext& context) {
+    return source.fetch(search.region, context);
+  });
 }
 
 std::optional<Found> CredentialChain::FromRole(const Search& search) {
   const ChainRequest& request = search.request;
-  const Found& base = *search.base;
-  const std::string_view region = base.region.empty() ? request.region : base.region;
+  const Credentials& base = search.base->credentials;
   const RoleArguments role{request.role_arn, request.role_session_name, request.external_id, {}};
   CacheKey key(Provider::kAssumeRole);
-  key.AddSecret(base.credentials, &sha256_);
-  key.AddSts(region);
+  key.AddSecret(base, &sha256_);
+  key.AddSts(search.region);
   key.Add(role);
-  return FromCache(Provider::kAssumeRole, key.text(), search, base.region,
-                   [&](const FetchContext& context) {
-                     return std::optional(AssumeRole(role, region, base.credentials, context));
-                   });
+  return FromCache(Provider::kAssumeRole, key.text(), search, [&](const FetchContext& context) {
+    return std::optional(AssumeRole(role, search.region, base, context));
+  });
 }
 
 template <typename Fetch>
 std::optional<Found> CredentialChain::FromCache(Provider provider, std::string_view key,
-                                                const Search& search, std::string_view region,
-                                                const Fetch& fetch) {
-  const bool lists_environment =
-      std::find(providers_.begin(), providers_.end(), Provider::kEnvironment) != providers_.end();
-  const FetchContext context{&http_, search.cancelled, lists_environment};
+                                                const Search& search, const Fetch& fetch) {
+  const std::string& ca_bundle = config_.ca_bundle.text;
+  const FetchContext context{&http_, search.cancelled, Lists(Provider::kEnvironment),
+                             ca_bundle.empty() ? nullptr : ca_bundle.c_str()};
   const OwnedCredentials* found = cache_.Get(key, search.now, [&] { return fetch(context); });
   if (found == nullptr) return std::nullopt;
-  return Found{found->view(), provider, found->expires_at, region};
+  return Found{found->view(), provider, found->expires_at};
 }
 
 }  // namespace neon_s3

@@ -10,6 +10,7 @@
 
 #include "core/credentials.h"
 #include "core/crypto.h"
+#include "core/standard_config.h"
 #include "net/credential_cache.h"
 #include "net/credential_sources.h"
 #include "net/http_client.h"
@@ -40,7 +41,7 @@ struct ChainRequest {
   std::string_view providers;  // as ParseProviders() takes it
   // The rest may be empty.
   std::string_view credentials_file, profile;
-  std::string_view region;  // of STS, unless the profile has its own
+  std::string_view region;  // of STS, where environment and profile are not asked
   std::string_view role_arn, external_id, role_session_name;  // for kAssumeRole
 };
 
@@ -53,7 +54,6 @@ class CredentialChain {
     Credentials credentials;
     Provider provider;
     std::optional<std::int64_t> expires_at;  // seconds since 1970, where it is known
-    std::string_view region;                 // of the profile, where it names one
   };
 
   // What the first provider that has credentials has at `now`, the time of day in seconds since
@@ -71,6 +71,11 @@ class CredentialChain {
   // seconds; where no other has credentials either, the DETAIL of kNoCredentials has what each one
   // said.
   std::optional<Found> Resolve(const ChainRequest& request, std::int64_t now, bool (*cancelled)());
+
+  // What environment and profile, where they are listed, say of where S3 is. Good until the next
+  // call; files are looked at once a second at most. The errors of ProfileSource::Look() and
+  // ReadStandardConfig().
+  const StandardConfig& Configuration(const ChainRequest& request);
 
   // For callers who ask for every row: the number of the last Resolve(), and whether that one's
   // request would find the same again at `now`. False from the next Resolve() on. Cheap.
@@ -91,7 +96,8 @@ class CredentialChain {
   std::optional<Found> FromRole(const Search& search);
   template <typename Fetch>
   std::optional<Found> FromCache(Provider provider, std::string_view key, const Search& search,
-                                 std::string_view region, const Fetch& fetch);
+                                 const Fetch& fetch);
+  bool Lists(Provider provider) const;
 
   MonotonicClock clock_;
   std::uint64_t ticket_ = 0;
@@ -101,6 +107,9 @@ class CredentialChain {
   std::string providers_text_;  // what providers_ was parsed from
   std::vector<Provider> providers_;
   ProfileSource profiles_;
+  StandardConfig config_;
+  MonotonicTime config_until_{};                                 // when to look again
+  std::string config_providers_, config_file_, config_profile_;  // what config_ was read for
   CredentialCache cache_;
   HttpClient http_;
   Sha256 sha256_;

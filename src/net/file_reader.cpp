@@ -29,7 +29,8 @@ class Descriptor {
 };
 
 FileIdentity IdentityOf(const struct stat& status) {
-  return {status.st_dev, status.st_ino, status.st_size, status.st_mtim, status.st_ctim};
+  return {status.st_dev, status.st_ino,  status.st_size, status.st_mode,
+          status.st_uid, status.st_mtim, status.st_ctim};
 }
 
 [[noreturn]] void Refuse(const std::string& path, const std::string& problem,
@@ -42,26 +43,24 @@ FileIdentity IdentityOf(const struct stat& status) {
   Refuse(path, problem + std::generic_category().message(error));
 }
 
-// PostgreSQL's rule for the key files of TLS (check_ssl_key_file_permissions).
-void CheckPrivate(const struct stat& status, const std::string& path) {
-  const bool is_own = status.st_uid == geteuid();
-  if (!is_own && status.st_uid != 0) {
-    Refuse(path, "is owned by user " + std::to_string(status.st_uid),
-           "It must be owned by the server's user or by root.");
-  }
-  if (is_own && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    Refuse(path, "has group or world access",
-           "Its permissions must be u=rw (0600) or less, as the server's user owns it.");
-  }
-  if (!is_own && (status.st_mode & (S_IWGRP | S_IXGRP | S_IRWXO)) != 0) {
-    Refuse(path, "has group write or world access",
-           "Its permissions must be u=rw,g=r (0640) or less, as root owns it.");
-  }
+void CheckOwner(const FileIdentity& file, const std::string& path) {
+  if (file.owner == geteuid() || file.owner == 0) return;
+  Refuse(path, "is owned by user " + std::to_string(file.owner),
+         "It must be owned by the server's user or by root.");
+}
+
+void CheckNotWritable(const FileIdentity& file, const std::string& path) {
+  if ((file.mode & (S_IWGRP | S_IWOTH)) == 0) return;
+  Refuse(path, "can be written by group or others", "Only its owner may write it: chmod go-w.");
 }
 
 void Check(const struct stat& status, const std::string& path, FileKind kind) {
   if (!S_ISREG(status.st_mode)) Refuse(path, "is not a regular file");
-  if (kind == FileKind::kPrivate) CheckPrivate(status, path);
+  if (kind == FileKind::kPrivate) RequirePrivate(path, IdentityOf(status));
+  if (kind == FileKind::kConfig) {
+    CheckOwner(IdentityOf(status), path);
+    CheckNotWritable(IdentityOf(status), path);
+  }
   if (status.st_size > static_cast<off_t>(kMaxCredentialsFileSize)) {
     Refuse(path, "is larger than 1 MiB");
   }
@@ -112,6 +111,20 @@ std::optional<FileIdentity> IdentifyFile(const std::string& path) {
   struct stat status;
   if (stat(path.c_str(), &status) != 0) return std::nullopt;
   return IdentityOf(status);
+}
+
+// PostgreSQL's rule for the key files of TLS (check_ssl_key_file_permissions).
+void RequirePrivate(const std::string& path, const FileIdentity& identity) {
+  CheckOwner(identity, path);
+  const bool is_own = identity.owner == geteuid();
+  if (is_own && (identity.mode & (S_IRWXG | S_IRWXO)) != 0) {
+    Refuse(path, "has group or world access",
+           "Its permissions must be u=rw (0600) or less, as the server's user owns it.");
+  }
+  if (!is_own && (identity.mode & (S_IWGRP | S_IXGRP | S_IRWXO)) != 0) {
+    Refuse(path, "has group write or world access",
+           "Its permissions must be u=rw,g=r (0640) or less, as root owns it.");
+  }
 }
 
 void RefuseMissingFile(const std::string& path) { Refuse(path, "does not exist"); }

@@ -15,6 +15,8 @@ struct FileIdentity {
   dev_t device;
   ino_t inode;
   off_t size;
+  mode_t mode;
+  uid_t owner;
   struct timespec modified;
   struct timespec changed;
 };
@@ -23,6 +25,8 @@ bool operator==(const FileIdentity& a, const FileIdentity& b);
 enum class FileKind {
   // Owned by the server's user with permissions of 0600 or less, or by root with 0640 or less.
   kPrivate,
+  // The same, but anybody may read it.
+  kConfig,
   // Any owner and permissions: Kubernetes projects its tokens as root's, readable by a group, and
   // they are good for an hour or so.
   kToken,
@@ -40,6 +44,9 @@ std::optional<FileText> ReadFile(const std::string& path, FileKind kind);
 
 // Nothing where there is no such file, or it can't be told: ReadFile() says why.
 std::optional<FileIdentity> IdentifyFile(const std::string& path);
+
+// kCredentialsFile unless the file, as it was read, keeps the rules of kPrivate.
+void RequirePrivate(const std::string& path, const FileIdentity& identity);
 
 [[noreturn]] void RefuseMissingFile(const std::string& path);
 

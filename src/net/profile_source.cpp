@@ -38,6 +38,11 @@ bool HasKeys(const Profile& profile) {
   return !profile.keys.access_key_id.empty() || !profile.keys.secret_access_key.empty();
 }
 
+bool HasAnyKeys(const ProfileFile& file) {
+  return std::any_of(file.profiles.begin(), file.profiles.end(),
+                     [](const auto& named) { return HasKeys(named.second); });
+}
+
 void CheckKeys(const Profile& profile, const Complaint& complaint) {
   if (profile.keys.access_key_id.empty()) complaint.Raise("has no aws_access_key_id");
   if (profile.keys.secret_access_key.empty()) complaint.Raise("has no aws_secret_access_key");
@@ -112,7 +117,7 @@ void Start(const Profile& profile, const Complaint& complaint, ChosenProfile* ch
 // Follows the roles from `name` to the keys or the token that they start from.
 ChosenProfile Follow(const Profiles& profiles, std::string_view name, const Profile* profile,
                      const std::string& path) {
-  ChosenProfile chosen{nullptr, nullptr, {}, profile->region};
+  ChosenProfile chosen{nullptr, nullptr, {}};
   for (;;) {
     const Complaint complaint(name, path);
     // As in AWS's own tools, a source_profile's keys go before its role, and may be the profile's
@@ -141,22 +146,31 @@ ChosenProfile Follow(const Profiles& profiles, std::string_view name, const Prof
 
 }  // namespace
 
-std::optional<ChosenProfile> ProfileSource::Find(std::string_view credentials_file,
-                                                 std::string_view profile) {
+NamedProfile ProfileSource::Look(std::string_view credentials_file, std::string_view profile) {
   Files& files = Open(credentials_file);
   Refresh(&files);
-  if (profile.empty()) profile = EnvironmentVariable("AWS_PROFILE");
-  if (profile.empty()) profile = kDefaultProfile;
-  const bool asked_for = files.credentials.required || profile != kDefaultProfile;
-
-  const Profiles& profiles = files.merged.profiles;
-  const auto found = profiles.find(profile);
-  if (found == profiles.end()) {
-    if (asked_for) Complaint(profile, files.credentials.path).Raise("does not exist");
-    return std::nullopt;
+  for (const char* variable : {"AWS_DEFAULT_PROFILE", "AWS_PROFILE"}) {
+    if (profile.empty()) profile = EnvironmentVariable(variable);
   }
-  if (!asked_for && IsEmpty(found->second)) return std::nullopt;
-  return Follow(profiles, profile, &found->second, files.credentials.path);
+  if (profile.empty()) profile = kDefaultProfile;
+  const auto found = files.merged.profiles.find(profile);
+  if (found != files.merged.profiles.end()) return {found->first, &found->second, &files.merged};
+  if (profile != kDefaultProfile) {
+    Complaint(profile, files.credentials.path).Raise("does not exist");
+  }
+  return {profile, nullptr, &files.merged};
+}
+
+std::optional<ChosenProfile> ProfileSource::Find(std::string_view credentials_file,
+                                                 std::string_view profile) {
+  const NamedProfile found = Look(credentials_file, profile);
+  const Files& files = files_.front();
+  const bool asked_for = files.credentials.required || found.name != kDefaultProfile;
+  if (!asked_for && (found.profile == nullptr || IsEmpty(*found.profile))) return std::nullopt;
+  if (found.profile == nullptr) {
+    Complaint(found.name, files.credentials.path).Raise("does not exist");
+  }
+  return Follow(found.file->profiles, found.name, found.profile, files.credentials.path);
 }
 
 MonotonicTime ProfileSource::look_again_at() const {
@@ -216,10 +230,15 @@ bool ProfileSource::Reread(WatchedFile* file, MonotonicTime now) {
   file->looked_at.reset();
   file->identity.reset();
   file->contents = {};
-  const std::optional<FileText> contents = ReadFile(file->path, FileKind::kPrivate);
+  // A config file without keys is nobody's secret.
+  const bool may_be_open = file->kind == ProfileFileKind::kConfig;
+  const std::optional<FileText> contents =
+      ReadFile(file->path, may_be_open ? FileKind::kConfig : FileKind::kPrivate);
   if (!contents && file->required) RefuseMissingFile(file->path);
   if (contents) {
-    file->contents = ParseProfileFile(contents->text, file->kind, file->path);
+    ProfileFile parsed = ParseProfileFile(contents->text, file->kind, file->path);
+    if (may_be_open && HasAnyKeys(parsed)) RequirePrivate(file->path, contents->identity);
+    file->contents = std::move(parsed);
     file->identity = contents->identity;
   }
   file->looked_at = now;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/profile_file.h"
+#include "core/standard_config.h"
 #include "net/file_reader.h"
 #include "net/monotonic.h"
 
@@ -18,16 +19,15 @@ struct ChosenProfile {
   const OwnedCredentials* keys;       // null: a token is traded instead
   const Profile* web_identity;        // whose token and role; null: keys
   std::vector<const Profile*> roles;  // in the order in which they are assumed
-  std::string_view region;            // empty: none
 };
 
 class ProfileSource {
  public:
   explicit ProfileSource(MonotonicClock clock) : clock_(clock) {}
 
-  // The profile of that name, or $AWS_PROFILE, or "default"; in `credentials_file`, or
-  // $AWS_SHARED_CREDENTIALS_FILE, or ~/.aws/credentials of the process's user, and in
-  // $AWS_CONFIG_FILE, or ~/.aws/config. Good until the next call.
+  // The profile of that name, or $AWS_DEFAULT_PROFILE, or $AWS_PROFILE, or "default"; in
+  // `credentials_file`, or $AWS_SHARED_CREDENTIALS_FILE, or ~/.aws/credentials of the process's
+  // user, and in $AWS_CONFIG_FILE, or ~/.aws/config. Good until the next call.
   //
   // Files are looked at once a second at most. Nothing where files or a profile that nobody asked
   // for are not there, or say nothing of credentials; kCredentialsFile where somebody did, where a
@@ -35,6 +35,10 @@ class ProfileSource {
   // assumed, or a scheme that is not supported: SSO, login_session, credential_process,
   // credential_source, mfa_serial.
   std::optional<ChosenProfile> Find(std::string_view credentials_file, std::string_view profile);
+
+  // The same profile, whatever it says of credentials: null where "default" is not there. The
+  // errors of files, and kCredentialsFile where a profile that somebody named is not there.
+  NamedProfile Look(std::string_view credentials_file, std::string_view profile);
 
   // When Find() will look at the files of the last call again. Only after it has returned.
   MonotonicTime look_again_at() const;

@@ -39,6 +39,7 @@ HttpLimits LimitsOf(const FetchContext& context, std::chrono::seconds time) {
   limits.deadline = MonotonicNow() + time;
   limits.max_body_size = kMaxCredentialReplySize;
   limits.cancelled = context.cancelled;
+  limits.ca_file = context.ca_file;
   return limits;
 }
 

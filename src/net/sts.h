@@ -17,6 +17,7 @@ struct FetchContext {
   HttpClient* http;
   bool (*cancelled)();
   bool reads_environment;  // the provider "environment" is listed: its variables may set limits
+  const char* ca_file;     // PEM; null: the system's
 };
 
 // Of a request that starts now.

@@ -10,6 +10,7 @@
 #include "core/cors.h"
 #include "core/error.h"
 #include "pg/result.h"
+#include "pg/session.h"
 
 namespace neon_s3 {
 namespace {

@@ -134,12 +134,22 @@ class Doctor {
 
   bool CheckSettings() {
     return Try("settings", "Set neon_s3.bucket, or the server's options.", [&] {
-      const Target& target = call_.target();
-      const std::string bucket(call_.bucket());
-      const std::string endpoint(target.endpoint.empty() ? "Amazon S3" : target.endpoint);
-      return "bucket " + bucket + ", region " + std::string(target.region) + ", endpoint " +
-             endpoint;
+      return "bucket " + std::string(call_.bucket()) + DescribeLocation(call_.target());
     });
+  }
+
+  // Where region and endpoint come from is said where they are not set in neon_s3.
+  static std::string DescribeLocation(const Target& target) {
+    const Location location = Session::Get().Locate(target, Reach::kServer);
+    const StandardConfig& config = Session::Get().Configuration(target);
+    const auto origin = [](std::string_view set, const ConfigValue& configured) {
+      return set.empty() && configured.is_set() ? " (" + configured.source + ")" : std::string();
+    };
+    const bool is_plain = target.endpoint.empty() && !config.endpoint.is_set() &&
+                          !config.use_fips.is_true() && !config.use_dualstack.is_true();
+    return ", region " + location.region + origin(target.region, config.region) + ", endpoint " +
+           (is_plain ? "Amazon S3" : location.endpoint.url()) +
+           origin(target.endpoint, config.endpoint);
   }
 
   bool CheckCredentials() {

@@ -32,7 +32,8 @@ constexpr config_enum_entry kAddressingStyles[] = {
 
 int addressing_style;
 
-void AssignAddressingStyle(int value, void*) {
+void AssignAddressingStyle(int value, void* extra) {
+  settings.addressing_style_is_set = *static_cast<bool*>(extra);
   for (const config_enum_entry* entry = kAddressingStyles; entry->name != nullptr; ++entry) {
     if (entry->val == value) settings.addressing_style = const_cast<char*>(entry->name);
   }
@@ -164,15 +165,10 @@ void DefineSecret(const char* name, const char* description) {
       /*show_hook=*/ShowSecret);
 }
 
-// ---------------------------------------------------------------- the region
+// ---------------------------------------------------------------- what may be left at its default
 
-// The "extra" says whether somebody set it: the region of a profile counts only where nobody did.
-bool CheckRegion(char** newval, void** extra, GucSource source) {
-  if (**newval == '\0') {
-    GUC_check_errmsg("neon_s3.region must not be empty");
-    return false;
-  }
-  if (!CheckOption<&Settings::region>(newval, extra, source)) return false;
+// The "extra" says whether somebody set it: environment and profile count only where nobody did.
+bool NoteWhetherSet(void** extra, GucSource source) {
   auto* is_set = static_cast<bool*>(GucMalloc(sizeof(bool)));
   if (is_set == nullptr) return false;
   *is_set = source > PGC_S_DEFAULT;
@@ -180,9 +176,21 @@ bool CheckRegion(char** newval, void** extra, GucSource source) {
   return true;
 }
 
+bool CheckRegion(char** newval, void** extra, GucSource source) {
+  if (**newval == '\0') {
+    GUC_check_errmsg("neon_s3.region must not be empty");
+    return false;
+  }
+  return CheckOption<&Settings::region>(newval, extra, source) && NoteWhetherSet(extra, source);
+}
+
 void AssignRegion(const char*, void* extra) {
   settings.region_is_set = *static_cast<bool*>(extra);
   ++generation;
+}
+
+bool CheckAddressingStyle(int*, void** extra, GucSource source) {
+  return NoteWhetherSet(extra, source);
 }
 
 bool CheckHosts(char** newval, void**, GucSource) {
@@ -318,7 +326,7 @@ void DefinePlaceSettings() {
       /*options=*/kAddressingStyles,
       /*context=*/PGC_SUSET,
       /*flags=*/0,
-      /*check_hook=*/nullptr,
+      /*check_hook=*/CheckAddressingStyle,
       /*assign_hook=*/AssignAddressingStyle,
       /*show_hook=*/nullptr);
 }

@@ -24,6 +24,7 @@ struct Settings {
   char* secret_access_key;
   char* session_token;
   bool region_is_set;  // by anybody, to any value
+  bool addressing_style_is_set;
   bool is_preloaded;   // by shared_preload_libraries
   int expires_in;      // seconds
   int max_expires_in;  // seconds

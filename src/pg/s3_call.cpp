@@ -82,6 +82,9 @@ S3Client& S3Call::BeginAt(S3Service service, S3Limits limits) {
   if (!client_) client_ = Session::Get().TakeClient();
   if (is_begun_) AddUsage();
   is_begun_ = false;
+  if (limits.ca_file.empty()) {
+    limits.ca_file = Session::Get().Configuration(target_).ca_bundle.text;
+  }
   limits.on_progress = [this](const S3Usage& usage) { ShowProgress(usage); };
   client_->Begin(std::move(service), std::move(limits));
   is_begun_ = true;
@@ -143,7 +146,7 @@ S3Service MakeService(const Target& target) {
   const Destination& destination = Session::Get().Resolve(target, Reach::kServer);
   S3Service service;
   service.endpoint = destination.endpoint;
-  service.addressing_style = ParseAddressingStyle(target.addressing_style);
+  service.addressing_style = destination.addressing_style;
   service.region = destination.region;
   service.credentials.access_key_id = destination.credentials.access_key_id;
   service.credentials.secret_access_key = destination.credentials.secret_access_key;

@@ -5,19 +5,12 @@
 #include "core/encoding.h"
 #include "core/error.h"
 #include "core/object_key.h"
-#include "net/endpoint_url.h"
 #include "pg/boundary.h"
 #include "pg/stats.h"
 #include "pg/wait_event.h"
 
 namespace neon_s3 {
 namespace {
-
-std::string_view RegionFor(const Target& target, const CredentialChain::Found& found) {
-  if (target.region_is_set || found.region.empty()) return target.region;
-  ValidateRegion(found.region);
-  return found.region;
-}
 
 [[noreturn]] void RaiseNoCredentials(const Target& target) {
   throw Error(
@@ -35,9 +28,18 @@ std::string_view EndpointFor(const Target& target, Reach reach) {
   return is_public ? target.public_endpoint : target.endpoint;
 }
 
-Address AddressOf(const Target& target, const Endpoint& endpoint) {
-  return ResolveAddress(endpoint, ParseAddressingStyle(target.addressing_style),
-                        RequireBucket(target));
+ChainRequest RequestOf(const Target& target) {
+  ChainRequest request;
+  request.static_credentials = target.static_credentials;
+  request.is_mapping = target.is_mapping;
+  request.providers = target.credential_providers;
+  request.credentials_file = target.credentials_file;
+  request.profile = target.profile;
+  request.region = target.region;
+  request.role_arn = target.role_arn;
+  request.external_id = target.external_id;
+  request.role_session_name = target.role_session_name;
+  return request;
 }
 
 }  // namespace
@@ -70,8 +72,7 @@ void AppendPublicUrl(const Target& target, const Address* address, std::string_v
     return AppendUriEncodedPath(key, out);
   }
   if (address != nullptr) return AppendObjectUrl(*address, key, out);
-  const Endpoint endpoint = S3Endpoint(EndpointFor(target, Reach::kClient), target.region);
-  AppendObjectUrl(AddressOf(target, endpoint), key, out);
+  AppendObjectUrl(Session::Get().PublicAddress(target), key, out);
 }
 
 Session& Session::Get() {
@@ -80,20 +81,8 @@ Session& Session::Get() {
 }
 
 CredentialChain::Found Session::FindCredentials(const Target& target, std::int64_t now) {
-  ChainRequest request;
-  request.static_credentials = target.static_credentials;
-  request.is_mapping = target.is_mapping;
-  request.providers = target.credential_providers;
-  request.credentials_file = target.credentials_file;
-  // The default asks for no profile in particular: $AWS_PROFILE may name one, and none has to
-  // exist.
-  request.profile = target.profile == "default" ? std::string_view() : target.profile;
-  request.region = target.region;
-  request.role_arn = target.role_arn;
-  request.external_id = target.external_id;
-  request.role_session_name = target.role_session_name;
   const WaitEvent wait;
-  const auto found = credentials_.Resolve(request, now, Interrupted);
+  const auto found = credentials_.Resolve(RequestOf(target), now, Interrupted);
   if (!found) RaiseNoCredentials(target);
   return *found;
 }
@@ -114,13 +103,32 @@ const Destination& Session::Resolve(const Target& target, Reach reach) {
   destination.credentials = found.credentials;
   destination.expires_at = found.expires_at;
   destination.provider = found.provider;
-  destination.region = RegionFor(target, found);
-  destination.endpoint = S3Endpoint(EndpointFor(target, reach), destination.region);
+  Location location = Locate(target, reach);
+  destination.region = std::move(location.region);
+  destination.endpoint = std::move(location.endpoint);
+  destination.addressing_style = location.addressing_style;
   destination.bucket = target.bucket.value_or(target.default_bucket);
-  if (reach == Reach::kClient) destination.address = AddressOf(target, destination.endpoint);
+  if (reach == Reach::kClient) {
+    destination.address =
+        ResolveAddress(destination.endpoint, destination.addressing_style, RequireBucket(target));
+  }
   resolved.bucket = target.bucket;
   resolved.revision = target.revision;
   return destination;
+}
+
+const StandardConfig& Session::Configuration(const Target& target) {
+  return credentials_.Configuration(RequestOf(target));
+}
+
+Location Session::Locate(const Target& target, Reach reach) {
+  return neon_s3::Locate({target.region, EndpointFor(target, reach), target.addressing_style},
+                         Configuration(target));
+}
+
+Address Session::PublicAddress(const Target& target) {
+  const Location location = Locate(target, Reach::kClient);
+  return ResolveAddress(location.endpoint, location.addressing_style, RequireBucket(target));
 }
 
 PresignRequest& Session::NewRequest(const FieldArgs& query, const FieldArgs& headers) {

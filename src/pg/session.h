@@ -11,6 +11,7 @@
 #include "core/endpoint.h"
 #include "core/presign.h"
 #include "net/credential_chain.h"
+#include "net/location.h"
 #include "net/s3_client.h"
 #include "pg/operation.h"
 #include "pg/target.h"
@@ -25,9 +26,10 @@ enum class Reach {
 // Where a target's requests go, and as whom.
 struct Destination {
   Endpoint endpoint;
+  AddressingStyle addressing_style;
   Address address;     // of the bucket, for Reach::kClient
   std::string bucket;  // empty if there is none
-  std::string region;  // the target's, or that of the credentials' profile
+  std::string region;
   Credentials credentials;
   std::optional<std::int64_t> expires_at;  // of the credentials; seconds since 1970
   Provider provider;
@@ -78,6 +80,14 @@ class Session {
   // have a bucket (kBadArgument). kNoCredentials if no provider has any; the errors of
   // CredentialChain::Resolve(). Valid until the next call.
   const Destination& Resolve(const Target& target, Reach reach);
+
+  // Where the target is, whoever signs: as it says, else as environment and profile do where those
+  // providers are listed, else at Amazon in us-east-1.
+  Location Locate(const Target& target, Reach reach);
+  const StandardConfig& Configuration(const Target& target);
+
+  // The target's bucket as clients address it. kBadArgument if there is none.
+  Address PublicAddress(const Target& target);
 
   // A request to be signed, with what the caller adds to it. kBadArgument for what can't be signed.
   PresignRequest& NewRequest(const FieldArgs& query = {}, const FieldArgs& headers = {});

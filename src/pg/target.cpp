@@ -24,10 +24,13 @@ Target TargetOfSettings() {
   const Settings& settings = CurrentSettings();
   Target target = {};
   target.revision = NextRevision();
-  target.region_is_set = settings.region_is_set;
   for (const Option& option : Options()) {
     if (option.setting != nullptr) option.text(target) = settings.*option.setting;
   }
+  if (!settings.region_is_set) target.region = {};
+  if (!settings.addressing_style_is_set) target.addressing_style = {};
+  // It asks for no profile in particular: $AWS_PROFILE may name one, and none has to exist.
+  if (target.profile == "default") target.profile = {};
   return target;
 }
 
@@ -38,7 +41,6 @@ bool IsGiven(std::string_view option) { return option.data() != nullptr; }
 // do.
 Target Combine(Target given) {
   Target target = TargetOfSettings();
-  if (IsGiven(given.region)) target.region_is_set = true;
   // What is public of the settings belongs to their endpoint, and the base of URLs to their bucket.
   if (IsGiven(given.endpoint)) target.public_endpoint = {};
   if (IsGiven(given.endpoint) || IsGiven(given.default_bucket)) target.public_url_base = {};
@@ -54,6 +56,10 @@ Target Combine(Target given) {
     if (IsGiven(option.text(given))) option.text(target) = option.text(given);
   }
   return target;
+}
+
+std::string_view ServerName(const OptionalText& server) {
+  return server ? *server : std::string_view(CurrentSettings().server);
 }
 
 const Target& TargetWithoutServer() {
@@ -78,7 +84,7 @@ const Target& TargetOfServer(NamedServer& server) {
 
 Target ResolveTarget(const OptionalText& bucket, const OptionalText& server) {
   NameWaitEvent();  // whoever has a target may wait
-  const std::string_view name = server ? *server : std::string_view(CurrentSettings().server);
+  const std::string_view name = ServerName(server);
   Target target =
       name.empty() ? TargetWithoutServer() : TargetOfServer(FindServer(name, GetUserId()));
   target.bucket = bucket;
@@ -91,6 +97,11 @@ Target ResolveTargetFor(Oid role, std::string_view bucket, std::string_view serv
       server.empty() ? TargetWithoutServer() : TargetOfServer(FindServerUnchecked(server, role));
   target.bucket = bucket;
   return target;
+}
+
+Target OptionsOfServer(const OptionalText& server) {
+  const std::string_view name = ServerName(server);
+  return name.empty() ? Target() : FindServer(name, GetUserId()).given;
 }
 
 Target ReadTarget(ArgReader& args) {

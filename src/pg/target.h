@@ -11,11 +11,11 @@
 namespace neon_s3 {
 
 // Plain data, good until settings change or the transaction ends. Texts are empty where nothing is
-// set; option.h has the name of each.
+// set: environment and profile count then, and defaults last (Session::Locate()). option.h has the
+// name of each.
 struct Target {
   std::uint64_t revision;  // those of the same one differ in `bucket` at most; never 0
   OptionalText bucket;     // the argument; else default_bucket
-  bool region_is_set;      // else a profile's region goes before it
   bool only_mappings;      // sign: a server without credential_providers
 
   std::string_view region;
@@ -43,6 +43,9 @@ Target ResolveTarget(const OptionalText& bucket, const OptionalText& server);
 // For what was recorded earlier in the name of `role`, who signs whoever calls, by the server's
 // mapping for it, else PUBLIC's. `server` is in the server's encoding; "": the settings.
 Target ResolveTargetFor(Oid role, std::string_view bucket, std::string_view server);
+
+// What the server's own options and the user's mapping there give; the rest has null data.
+Target OptionsOfServer(const OptionalText& server);
 
 // The arguments `bucket` and `server`, which follow one another in every function.
 Target ReadTarget(ArgReader& args);

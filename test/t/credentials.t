@@ -188,6 +188,24 @@ subtest 'roles, mappings and pooled connections' => sub {
   $server->do('DROP SERVER one, two CASCADE;', "DROP OWNED BY $alice, $bob;");
 };
 
+subtest 'environment and profile say where S3 is' => sub {
+  my $file = write_file('where', 0600, profile('WHERE', $in_file, "region = eu-west-3\nendpoint_url = http://127.0.0.1:9\ns3 =\n  addressing_style = virtual\n"));
+  $server->restart_with(AWS_ACCESS_KEY_ID => 'FROMENVIRONMENT', AWS_SECRET_ACCESS_KEY => $environment, AWS_REGION => 'eu-north-1', AWS_DEFAULT_REGION => 'eu-west-1');
+  is $server->value("SELECT s3_public_url('k');"), 'https://my-bucket.s3.eu-north-1.amazonaws.com/k', 'AWS_REGION';
+  is $server->value("SET neon_s3.region = 'us-east-1';", "SELECT s3_public_url('k');"), 'https://my-bucket.s3.us-east-1.amazonaws.com/k', 'a setting goes before it';
+  is $server->value("SET neon_s3.credential_providers = 'static';", "SELECT s3_public_url('k');"), 'https://my-bucket.s3.us-east-1.amazonaws.com/k',
+    'not where the environment is not listed';
+  my @settings = $server->rows("SELECT name, value, source FROM s3_settings() WHERE name IN ('region', 'endpoint', 'bucket', 'access_key_id', 'secret_access_key') ORDER BY name;");
+  is_deeply \@settings, [ [ 'access_key_id', '****', 'provider environment' ], [ 'bucket', 'my-bucket', 'neon_s3.bucket' ],
+    [ 'endpoint', 'https://s3.eu-north-1.amazonaws.com', 'default' ], [ 'region', 'eu-north-1', 'AWS_REGION' ], [ 'secret_access_key', '****', 'provider environment' ] ],
+    's3_settings tells';
+  is $server->value(use_file($file), "SET neon_s3.endpoint = 'http://localhost:9';", "SELECT s3_public_url('k');"), 'http://my-bucket.localhost:9/k', "a profile's addressing style";
+  my @profile = $server->rows(use_file($file), "SELECT name, value, source FROM s3_settings() WHERE name IN ('region', 'endpoint', 'addressing_style') ORDER BY name;");
+  is_deeply \@profile, [ [ 'addressing_style', 'virtual', 's3 addressing_style of profile "default"' ], [ 'endpoint', 'http://127.0.0.1:9', 'endpoint_url of profile "default"' ],
+    [ 'region', 'eu-west-3', 'region of profile "default"' ] ], '... region and endpoint';
+  refused((($server->try('CREATE ROLE nosy;', 'SET ROLE nosy;', 'SELECT * FROM s3_settings();'))[-1]), '42501', 'not for everybody');
+};
+
 subtest 'secrets' => sub {
   my $log = $server->log_text;
   # What a statement says itself is in the log of statements; nothing but those may be.

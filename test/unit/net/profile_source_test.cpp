@@ -25,7 +25,8 @@ class ProfileSourceTest : public testing::Test {
       return text + found->web_identity->role_arn + "<" +
              found->web_identity->web_identity_token_file;
     }
-    return text + std::string(found->keys->access_key_id) + "/" + std::string(found->region);
+    return text + std::string(found->keys->access_key_id) + "/" +
+           source_.Look(file, profile).profile->region;
   }
 
   Error ErrorOfProfile(const std::string& profile) {
@@ -155,6 +156,19 @@ TEST_F(ProfileSourceTest, NamesWhatTheDefaultProfileUsesEvenIfNobodyAsked) {
   const Error error = ErrorOf([&] { source_.Find("", ""); });
   EXPECT_EQ(error.code(), ErrorCode::kCredentialsFile);
   EXPECT_NE(std::string(error.what()).find("(SSO)"), std::string::npos);
+}
+
+TEST_F(ProfileSourceTest, TakesAConfigFileThatAllMayReadIfItHasNoKeys) {
+  const std::string file = directory_.Write("creds", Keys("default", "A"));
+  directory_.Write("config", "[default]\nregion=x\n", 0644);
+  EXPECT_EQ(Find(file), "A/x");
+  Pass(1s);
+  directory_.Write("config", "[profile b]\naws_secret_access_key=CANARY\n", 0644);
+  EXPECT_NE(std::string(ErrorOfProfile("").what()).find("has group or world access"),
+            std::string::npos);
+  directory_.Write("config", "[default]\nregion=x\n", 0664);
+  EXPECT_NE(std::string(ErrorOfProfile("").what()).find("can be written by group or others"),
+            std::string::npos);
 }
 
 TEST_F(ProfileSourceTest, NamedByTheEnvironmentAFileMustExist) {

@@ -1,0 +1,30 @@
+// Where S3 is: what is set explicitly, and where that leaves it open, what AWS's tools would take.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/endpoint.h"
+#include "core/standard_config.h"
+
+namespace neon_s3 {
+
+// Texts that are empty are not set.
+struct LocationSettings {
+  std::string_view region;
+  std::string_view endpoint;
+  std::string_view addressing_style;
+};
+
+struct Location {
+  std::string region;
+  Endpoint endpoint;
+  AddressingStyle addressing_style;
+};
+
+// Region and endpoint: as set, else as configured, else us-east-1 and Amazon's endpoint there, the
+// one for FIPS or dual stack where that is configured. The errors of ParseEndpointUrl() and
+// ValidateRegion(), with their source; kUnsupported for FIPS where Amazon has no such endpoints.
+Location Locate(const LocationSettings& settings, const StandardConfig& config);
+
+}  // namespace neon_s3
