@@ -1,8 +1,8 @@
 #include "pg/live_rows.h"
 
-#include "net/endpoint_url.h"
 #include "pg/args.h"
 #include "pg/boundary.h"
+#include "pg/session.h"
 #include "pg/target.h"
 #include "pg/text_value.h"
 
@@ -59,8 +59,8 @@ bool IsSameEndpoint(const text* a, const text* b) {
   const Target targets[] = {TargetOf(a), TargetOf(b)};
   bool is_same = false;
   Guard([&] {
-    const Endpoint first = S3Endpoint(targets[0].endpoint, targets[0].region);
-    const Endpoint second = S3Endpoint(targets[1].endpoint, targets[1].region);
+    const Endpoint first = Session::Get().Locate(targets[0], Reach::kServer).endpoint;
+    const Endpoint second = Session::Get().Locate(targets[1], Reach::kServer).endpoint;
     // A bucket's name is the same one in all of Amazon's regions.
     is_same = (first.is_aws() && second.is_aws()) ||
               (first.authority() == second.authority() && first.base_path == second.base_path);
