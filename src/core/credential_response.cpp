@@ -23,7 +23,7 @@ using SecretJson = nlohmann::basic_json<std::map, std::vector, SecretString>;
 OwnedCredentials Checked(OwnedCredentials keys, std::string_view expiration,
                          const std::string& source) {
   for (SecretString* text : {&keys.access_key_id, &keys.secret_access_key, &keys.session_token}) {
-    *text = SecretString(Trim(*text));
+    *text = SecretString(WithoutOuterSpace(*text));
   }
   if (keys.access_key_id.empty() || keys.secret_access_key.empty()) {
     RaiseMalformed(source, "It has no credentials.");

@@ -42,7 +42,7 @@ std::string CredentialFault(std::string_view value, KeyPart part) {
 }
 
 void ValidateCredential(const std::string& name, std::string_view value, KeyPart part) {
-  const std::string fault = CredentialFault(Trim(value), part);
+  const std::string fault = CredentialFault(WithoutOuterSpace(value), part);
   if (fault.empty()) return;
   throw Error(ErrorCode::kBadArgument, name + " " + fault, kCredentialHint);
 }

@@ -15,7 +15,7 @@ std::string DescribeErrorReply(const ErrorReply& reply, int http_status) {
 
 std::string PlainWord(std::string_view text) {
   constexpr std::size_t kLongest = 80;
-  const bool plain = text.size() <= kLongest && IsVisible(text);
+  const bool plain = text.size() <= kLongest && IsPrintable(text);
   return plain ? std::string(text) : std::string();
 }
 

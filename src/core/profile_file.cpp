@@ -94,7 +94,8 @@ bool StartsComment(char c) { return c == '#' || c == ';'; }
 
 std::string_view WithoutComment(std::string_view content) {
   for (std::size_t i = 1; i < content.size(); ++i) {
-    if (StartsComment(content[i]) && IsSpace(content[i - 1])) return Trim(content.substr(0, i));
+    if (StartsComment(content[i]) && IsSpace(content[i - 1]))
+      return WithoutOuterSpace(content.substr(0, i));
   }
   return content;
 }
@@ -109,7 +110,7 @@ std::string_view Unquote(std::string_view text) {
 std::optional<std::string_view> NameIn(std::string_view section, std::string_view kind) {
   const std::string_view rest = section.substr(std::min(kind.size(), section.size()));
   if (!StartsWith(section, kind) || rest.empty() || !IsSpace(rest.front())) return std::nullopt;
-  return Unquote(Trim(rest));
+  return Unquote(WithoutOuterSpace(rest));
 }
 
 // One line after the other, into a ProfileFile.
@@ -119,7 +120,7 @@ class Parser {
 
   void ReadLine(std::string_view line) {
     ++line_number_;
-    const std::string_view content = Trim(line);
+    const std::string_view content = WithoutOuterSpace(line);
     if (content.empty() || StartsComment(content.front())) return;
     const auto indent = static_cast<std::size_t>(content.data() - line.data());
     if (indent > last_indent_) {
@@ -142,7 +143,7 @@ class Parser {
     last_indent_ = kNoSetting;
     profile_ = nullptr;
     s3_endpoint_url_ = nullptr;
-    const std::string_view section = Trim(content.substr(1, end - 1));
+    const std::string_view section = WithoutOuterSpace(content.substr(1, end - 1));
     if (const auto name = ProfileName(section)) {
       profile_ = &file_.profiles[std::string(*name)];
       profile_name_ = *name;
@@ -160,8 +161,8 @@ class Parser {
     if (!in_section_) RefuseLine("comes before the first \"[profile]\"");
     const std::size_t equals = content.find('=');
     if (equals == std::string_view::npos || equals == 0) RefuseLine("is not \"key = value\"");
-    key_ = LowerCase(Trim(content.substr(0, equals)));
-    const std::string_view value = Trim(content.substr(equals + 1));
+    key_ = LowerCase(WithoutOuterSpace(content.substr(0, equals)));
+    const std::string_view value = WithoutOuterSpace(content.substr(equals + 1));
     has_value_ = !value.empty();
     is_read_ = profile_ != nullptr && Assign(key_, value);
     if (profile_ != nullptr && key_ == "s3") profile_->has_s3 = true;
@@ -174,8 +175,8 @@ class Parser {
     }
     const std::size_t equals = content.find('=');
     if (equals == std::string_view::npos) return;
-    const std::string key = key_ + "." + LowerCase(Trim(content.substr(0, equals)));
-    const std::string_view value = Trim(content.substr(equals + 1));
+    const std::string key = key_ + "." + LowerCase(WithoutOuterSpace(content.substr(0, equals)));
+    const std::string_view value = WithoutOuterSpace(content.substr(equals + 1));
     if (profile_ != nullptr) Assign(key, value);
     if (s3_endpoint_url_ != nullptr && key == "s3.endpoint_url") *s3_endpoint_url_ = value;
   }

@@ -18,7 +18,7 @@ class Reader {
   ConfigValue Variable(std::initializer_list<const char*> names) const {
     if (environment_ == nullptr) return {};
     for (const char* name : names) {
-      const std::string_view value = Trim(environment_(name));
+      const std::string_view value = WithoutOuterSpace(environment_(name));
       if (!value.empty()) return {std::string(value), name};
     }
     return {};

@@ -24,19 +24,6 @@ inline bool EndsWith(std::string_view text, std::string_view suffix) {
   return text.size() >= suffix.size() && text.substr(text.size() - suffix.size()) == suffix;
 }
 
-// Without white space of ASCII at its ends.
-inline std::string_view Trim(std::string_view text) {
-  constexpr std::string_view kSpaces = " \t\r\n\f\v";
-  const std::size_t start = text.find_first_not_of(kSpaces);
-  if (start == std::string_view::npos) return text.substr(text.size());
-  return text.substr(start, text.find_last_not_of(kSpaces) - start + 1);
-}
-
-// Nothing but visible characters of ASCII: no spaces.
-inline bool IsVisible(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
-}
-
 // An ETag, say, without the quotes that HTTP has around it.
 inline std::string_view WithoutQuotes(std::string_view text) {
   const bool quoted = text.size() >= 2 && text.front() == '"' && text.back() == '"';
@@ -59,7 +46,7 @@ inline bool IsPrintable(std::string_view text) {
 }
 
 inline std::string_view WithoutOuterSpace(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r\n";
+  constexpr std::string_view kSpace = " \t\r\n\f\v";
   const std::size_t first = std::min(text.find_first_not_of(kSpace), text.size());
   text.remove_prefix(first);
   return text.substr(0, text.find_last_not_of(kSpace) + 1);

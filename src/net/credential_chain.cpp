@@ -83,8 +83,9 @@ bool CheckKey(const Credentials& key, const KeyNames& names) {
 }
 
 std::optional<Found> FromKey(Provider provider, const Credentials& given, const KeyNames& names) {
-  const Credentials key = {Trim(given.access_key_id), Trim(given.secret_access_key),
-                           Trim(given.session_token)};
+  const Credentials key = {WithoutOuterSpace(given.access_key_id),
+                           WithoutOuterSpace(given.secret_access_key),
+                           WithoutOuterSpace(given.session_token)};
   if (!CheckKey(key, names)) return std::nullopt;
   return Found{key, provider, std::nullopt};
 }
@@ -168,14 +169,14 @@ std::string_view ProviderName(Provider provider) {
 }
 
 std::vector<Provider> ParseProviders(std::string_view list) {
-  if (Trim(list).empty()) {
+  if (WithoutOuterSpace(list).empty()) {
     throw Error(ErrorCode::kBadArgument, "the list of credential providers is empty",
                 "Known are " + KnownProviders() + ".");
   }
   std::vector<Provider> providers;
   for (std::size_t start = 0; start <= list.size();) {
     const std::size_t comma = std::min(list.find(',', start), list.size());
-    const Provider provider = ParseProvider(Trim(list.substr(start, comma - start)));
+    const Provider provider = ParseProvider(WithoutOuterSpace(list.substr(start, comma - start)));
     if (std::find(providers.begin(), providers.end(), provider) != providers.end()) {
       throw Error(
           ErrorCode::kBadArgument,

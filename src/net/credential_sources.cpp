@@ -58,7 +58,7 @@ struct ContainerUrl {
 };
 
 bool IsUriText(std::string_view text) {
-  return IsVisible(text) && text.find('#') == std::string_view::npos;
+  return IsPrintable(text) && text.find('#') == std::string_view::npos;
 }
 
 ContainerUrl FullUrl(std::string_view uri) {
@@ -94,7 +94,8 @@ ContainerUrl FindContainerUrl() {
 std::vector<HttpHeader> ContainerHeaders() {
   std::vector<HttpHeader> headers = {{"Accept", "application/json"}};
   const std::string_view file = EnvironmentVariable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
-  const std::string_view token = Trim(EnvironmentVariable("AWS_CONTAINER_AUTHORIZATION_TOKEN"));
+  const std::string_view token =
+      WithoutOuterSpace(EnvironmentVariable("AWS_CONTAINER_AUTHORIZATION_TOKEN"));
   if (!file.empty()) {
     headers.push_back({"Authorization", ReadToken(file)});
   } else if (!token.empty()) {
@@ -122,7 +123,7 @@ std::string RoleName(const SecretString& list) {
 
 // It goes back as a header's value.
 SecretString MetadataToken(SecretString reply) {
-  if (!reply.empty() && IsVisible(reply)) return reply;
+  if (!reply.empty() && IsPrintable(reply)) return reply;
   throw Error(ErrorCode::kMalformedReply, "malformed reply from instance metadata", "",
               "It does not give a token.");
 }
@@ -241,7 +242,7 @@ SecretString ReadToken(std::string_view file) {
   const std::string path(file);
   const std::optional<FileText> contents = ReadFile(path, FileKind::kToken);
   if (!contents) RefuseMissingFile(path);
-  const std::string_view token = Trim(contents->text);
+  const std::string_view token = WithoutOuterSpace(contents->text);
   if (!token.empty() && !HasControls(token)) return SecretString(token);
   throw Error(ErrorCode::kCredentialsFile,
               "token file \"" + WithoutControls(path) + "\" does not hold one line with a token");
