@@ -20,15 +20,15 @@ struct Credentials {
 
 // What keeps `value`, trimmed, from being part of a key, as the end of a sentence that starts with
 // its name: "is in quotes", "has the character U+00A0". Empty where nothing does: every character
-// is a visible one of ASCII. A secret key, which is never sent, may have spaces inside.
-enum class KeyPart { kSent, kSecret };
-std::string CredentialFault(std::string_view value, KeyPart part = KeyPart::kSent);
+// is a visible one of ASCII. Secret keys and tokens may have spaces inside.
+enum class KeyPart { kId, kSecret };
+std::string CredentialFault(std::string_view value, KeyPart part = KeyPart::kId);
 constexpr char kCredentialHint[] =
     "A key has visible ASCII characters only, and no quotes around it.";
 
 // kBadArgument, with `name`, where CredentialFault() finds anything in the trimmed value.
 void ValidateCredential(const std::string& name, std::string_view value,
-                        KeyPart part = KeyPart::kSent);
+                        KeyPart part = KeyPart::kId);
 
 // Wipes what it gives back.
 template <typename T>

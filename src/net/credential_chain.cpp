@@ -59,7 +59,7 @@ constexpr KeyNames kMapping = {"access_key_id of the user mapping",
                                "session_token of the user mapping"};
 constexpr KeyNames kVariables = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"};
 
-void CheckPart(std::string_view value, const char* name, KeyPart part = KeyPart::kSent) {
+void CheckPart(std::string_view value, const char* name, KeyPart part = KeyPart::kId) {
   const std::string fault = CredentialFault(value, part);
   if (fault.empty()) return;
   throw Error(ErrorCode::kNoCredentials, std::string(name) + " " + fault, kCredentialHint);
@@ -78,7 +78,7 @@ bool CheckKey(const Credentials& key, const KeyNames& names) {
   }
   CheckPart(key.access_key_id, names.access_key_id);
   CheckPart(key.secret_access_key, names.secret_access_key, KeyPart::kSecret);
-  CheckPart(key.session_token, names.session_token);
+  CheckPart(key.session_token, names.session_token, KeyPart::kSecret);
   return true;
 }
 

@@ -29,7 +29,7 @@ void CheckKeyId(const char* value) { ValidateCredential("access_key_id", value);
 void CheckSecretKey(const char* value) {
   ValidateCredential("secret_access_key", value, KeyPart::kSecret);
 }
-void CheckToken(const char* value) { ValidateCredential("session_token", value); }
+void CheckToken(const char* value) { ValidateCredential("session_token", value, KeyPart::kSecret); }
 
 constexpr OptionOwner kServer = OptionOwner::kServer, kMapping = OptionOwner::kUserMapping;
 
