@@ -1,5 +1,7 @@
 #include "core/crc32c.h"
 
+#include "core/encoding.h"
+
 #include <array>
 #include <cstddef>
 #include <cstring>
@@ -78,6 +80,13 @@ std::uint32_t Crc32c(std::string_view bytes) {
   if (__builtin_cpu_supports("sse4.2")) return Sse42Crc32c(bytes);
 #endif
   return PortableCrc32c(bytes);
+}
+
+std::string Crc32cBase64(std::string_view bytes) {
+  const std::uint32_t crc = Crc32c(bytes);
+  const char digest[] = {static_cast<char>(crc >> 24), static_cast<char>(crc >> 16),
+                         static_cast<char>(crc >> 8), static_cast<char>(crc)};
+  return Base64({digest, sizeof digest});
 }
 
 }  // namespace neon_s3

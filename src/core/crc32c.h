@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace neon_s3 {
@@ -11,5 +12,8 @@ std::uint32_t Crc32c(std::string_view bytes);
 
 // The same without the processor's help.
 std::uint32_t PortableCrc32c(std::string_view bytes);
+
+// As S3's headers have it: its four bytes, the highest first, in base64.
+std::string Crc32cBase64(std::string_view bytes);
 
 }  // namespace neon_s3

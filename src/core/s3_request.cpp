@@ -55,13 +55,6 @@ void AddIfAny(std::string_view name, std::string_view value, QueryParameters* qu
   query->Add(name, value);
 }
 
-std::string Crc32cText(std::string_view body) {
-  const std::uint32_t crc = Crc32c(body);
-  const char bytes[] = {static_cast<char>(crc >> 24), static_cast<char>(crc >> 16),
-                        static_cast<char>(crc >> 8), static_cast<char>(crc)};
-  return Base64({bytes, sizeof bytes});
-}
-
 void AddMetadata(const Metadata& metadata, S3Request* request) {
   std::size_t bytes = 0;
   for (const auto& [name, value] : metadata) bytes += name.size() + value.size();
@@ -114,11 +107,6 @@ void CheckPartNumber(int part_number) {
   RaiseBadArgument("part number " + std::to_string(part_number) + " is not between 1 and 10000");
 }
 
-bool IsEtag(std::string_view etag) {
-  etag = WithoutQuotes(etag);
-  return !etag.empty() && !HasControls(etag);
-}
-
 std::string Quoted(std::string_view etag) { return "\"" + std::string(WithoutQuotes(etag)) + "\""; }
 
 std::string PartsDocument(const std::vector<CompletedPart>& parts) {
@@ -133,8 +121,9 @@ std::string PartsDocument(const std::vector<CompletedPart>& parts) {
                        std::to_string(last));
     }
     last = part.part_number;
-    if (!IsEtag(part.etag)) {
-      RaiseBadArgument("invalid ETag \"" + WithoutControls(WithoutQuotes(part.etag)) + "\"");
+    const std::string_view etag = WithoutQuotes(part.etag);
+    if (etag.empty() || HasControls(etag)) {
+      RaiseBadArgument("invalid ETag \"" + WithoutControls(etag) + "\"");
     }
     const pugi::xml_node element = AppendElement(root, "Part");
     AppendElement(element, "PartNumber", std::to_string(part.part_number));
@@ -196,7 +185,7 @@ S3Request PutObject(std::string_view bucket, std::string_view key, std::string_v
   S3Request request = NewRequest("PutObject", "PUT", bucket, key);
   AddAttributes(attributes, &request);
   request.payload = body;
-  AddHeader(kCrc32cHeader, Crc32cText(body), &request);
+  AddHeader(kCrc32cHeader, Crc32cBase64(body), &request);
   if (!overwrite) RequireNewObject(&request);
   return request;
 }
@@ -298,7 +287,7 @@ S3Request UploadPart(std::string_view bucket, std::string_view key, std::string_
   request.query.Add("partNumber", std::to_string(part_number));
   AddUploadId(upload_id, &request);
   request.payload = body;
-  if (checksum == PartChecksum::kCrc32c) AddHeader(kCrc32cHeader, Crc32cText(body), &request);
+  if (checksum == PartChecksum::kCrc32c) AddHeader(kCrc32cHeader, Crc32cBase64(body), &request);
   return request;
 }
 

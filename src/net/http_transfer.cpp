@@ -8,7 +8,6 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,49 +18,10 @@
 namespace neon_s3 {
 namespace {
 
-constexpr std::size_t kMaxHeadersSize = 64 << 10;
 constexpr std::size_t kLargeBody = 64 << 10;
-constexpr std::size_t kHugeBody = 4 << 20;
 constexpr long kBufferSize = 512 << 10;
 constexpr unsigned kPeerTimeoutMs = 20000;
 constexpr const char* kLacksTls = "It would be reached without TLS.";
-constexpr const char* kTooManyBytes = "It has more bytes than were asked for.";
-
-// A third of the time of a large GET went into page faults.
-void AdviseHugePages(char* memory, std::size_t size) {
-  const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
-  const auto start = (reinterpret_cast<std::uintptr_t>(memory) + page - 1) / page * page;
-  const auto end = (reinterpret_cast<std::uintptr_t>(memory) + size) / page * page;
-  madvise(reinterpret_cast<void*>(start), end - start, MADV_HUGEPAGE);  // or not
-}
-
-void AddHeaderLine(std::string_view line, std::vector<HttpHeader>* headers) {
-  const std::size_t colon = line.find(':');
-  if (colon == std::string_view::npos) return;
-  headers->push_back({std::string(line.substr(0, colon)),
-                      SecretString(WithoutOuterSpace(line.substr(colon + 1)))});
-}
-
-// Whoever reads the first of two is told another thing than who reads the last.
-const char* ContradictionIn(const std::vector<HttpHeader>& headers) {
-  constexpr struct {
-    std::string_view name;
-    const char* problem;
-  } kSingle[] = {
-      {"content-length", "It has two different Content-Length headers."},
-      {"content-range", "It has two different Content-Range headers."},
-      {"etag", "It has two different ETag headers."},
-  };
-  for (const auto& [name, problem] : kSingle) {
-    const HttpHeader* first = nullptr;
-    for (const HttpHeader& header : headers) {
-      if (!EqualsLower(header.name, name)) continue;
-      if (first != nullptr && first->value != header.value) return problem;
-      first = &header;
-    }
-  }
-  return nullptr;
-}
 
 // Printable ASCII of a text that may quote the other side, a certificate say.
 std::string Legible(std::string_view text) {
@@ -287,7 +247,7 @@ void HttpTransfer::EndHeaders() {
   curl_easy_getinfo(easy(), CURLINFO_LOCAL_PORT, &local_port);
   curl_easy_getinfo(easy(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
   if (announced != 0 && limits_.keep_connection) sockets_->AcknowledgeNow(local_port);
-  reception_.problem = ContradictionIn(reception_.response.headers);
+  reception_.EndHeaders();
 }
 
 void HttpTransfer::BeginBody() {
@@ -295,77 +255,11 @@ void HttpTransfer::BeginBody() {
   curl_off_t announced = -1;
   curl_easy_getinfo(easy(), CURLINFO_RESPONSE_CODE, &status);
   curl_easy_getinfo(easy(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
-  const bool succeeded = status / 100 == 2;
-  reception_.has_body = true;
-  reception_.max_body_size =
-      succeeded ? limits_.max_body_size : std::min(limits_.max_body_size, limits_.max_error_size);
-  if (succeeded && limits_.range) BeginRange(status, announced);
-  if (announced < 0 || reception_.is_over()) return;
-  // Memory for all of it at once: growing would copy what is there.
-  const auto most = reception_.max_body_size;
-  auto size = static_cast<std::size_t>(std::max<std::int64_t>(announced - reception_.to_skip, 0));
-  reception_.too_large = size > most && !reception_.is_cut;
-  if (reception_.too_large) return;
-  size = std::min(size, most);
-  if (limits_.lends_memory && size >= kHugeBody) {
-    reception_.memory_size = size;
-    reception_.is_waiting = true;
-    return;
-  }
-  reception_.response.body.reserve(size);
-  if (size >= kHugeBody) AdviseHugePages(reception_.response.body.data(), size);
-}
-
-void HttpTransfer::BeginRange(long status, std::int64_t announced) {
-  const auto [start, length] = *limits_.range;
-  const auto most = static_cast<std::int64_t>(reception_.max_body_size);
-  if (status == 206 && length) {
-    reception_.max_body_size = static_cast<std::size_t>(std::min(most, *length));
-    if (announced > *length) reception_.problem = kTooManyBytes;
-  }
-  if (status != 200) return;
-  reception_.to_skip = start;
-  reception_.is_cut = length.has_value();
-  if (start > most || length.value_or(0) > most - start) {
-    reception_.problem = "It has the whole object where a range was asked for.";
-  }
-  if (length) reception_.max_body_size = static_cast<std::size_t>(*length);
-}
-
-void HttpTransfer::AddToBody(std::string_view bytes) {
-  const auto skipped = std::min(reception_.to_skip, static_cast<std::int64_t>(bytes.size()));
-  bytes.remove_prefix(static_cast<std::size_t>(skipped));
-  reception_.to_skip -= skipped;
-  reception_.response.skipped += skipped;
-  HttpResponse& response = reception_.response;
-  std::size_t room = reception_.max_body_size - response.body_size();
-  if (reception_.memory != nullptr) room = std::min(room, reception_.memory_size - response.placed);
-  if (bytes.size() > room) {
-    reception_.is_enough = reception_.is_cut;
-    if (!reception_.is_cut && limits_.range && limits_.range->length) {
-      reception_.problem = kTooManyBytes;
-    }
-    reception_.too_large = !reception_.is_enough && reception_.problem == nullptr;
-    bytes = bytes.substr(0, reception_.is_cut ? room : 0);
-  }
-  if (reception_.memory == nullptr) {
-    response.body.append(bytes);
-  } else {
-    std::copy(bytes.begin(), bytes.end(), reception_.memory + response.placed);
-    response.placed += bytes.size();
-  }
-}
-
-std::size_t HttpTransfer::TakeWish() {
-  if (!reception_.is_waiting || reception_.is_wish_told) return 0;
-  reception_.is_wish_told = true;
-  return reception_.memory_size;
+  reception_.BeginBody(status, announced, limits_);
 }
 
 void HttpTransfer::Lend(char* memory) {
-  reception_.memory = memory;
-  reception_.is_waiting = false;
-  AdviseHugePages(memory, reception_.memory_size);
+  reception_.Lend(memory);
   curl_easy_pause(easy(), CURLPAUSE_CONT);
 }
 
@@ -374,7 +268,7 @@ std::size_t HttpTransfer::OnBody(char* data, std::size_t, std::size_t size, void
   const std::size_t taken = transfer->Receive(size, [&] {
     if (!transfer->reception_.has_body) transfer->BeginBody();
     if (transfer->reception_.is_over() || transfer->reception_.is_waiting) return;
-    transfer->AddToBody({data, size});
+    transfer->reception_.AddToBody({data, size}, transfer->limits_);
   });
   return transfer->reception_.is_waiting ? CURL_WRITEFUNC_PAUSE : taken;
 }
@@ -382,13 +276,7 @@ std::size_t HttpTransfer::OnBody(char* data, std::size_t, std::size_t size, void
 std::size_t HttpTransfer::OnHeader(char* data, std::size_t, std::size_t size, void* context) {
   auto* transfer = static_cast<HttpTransfer*>(context);
   return transfer->Receive(size, [&] {
-    Reception& reception = transfer->reception_;
-    reception.headers_size += size;
-    reception.too_large = reception.headers_size > kMaxHeadersSize;
-    if (reception.too_large) return;
-    // An interim response came before this one, or one to an Expect that libcurl takes back.
-    if (StartsWith({data, size}, "HTTP/")) reception.response = HttpResponse();
-    AddHeaderLine({data, size}, &reception.response.headers);
+    transfer->reception_.AddHeaderLine({data, size});
     if (size <= 2) transfer->EndHeaders();
   });
 }
@@ -406,7 +294,7 @@ const char* HttpTransfer::WhyRefused(const sockaddr& address) const {
 curl_socket_t HttpTransfer::OnOpenSocket(void* context, curlsocktype, curl_sockaddr* address) {
   auto* transfer = static_cast<HttpTransfer*>(context);
   if (const char* refusal = transfer->WhyRefused(address->addr)) {
-    transfer->reception_.refusal = refusal;
+    transfer->refusal_ = refusal;
     return CURL_SOCKET_BAD;
   }
   const int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
@@ -431,7 +319,7 @@ void HttpTransfer::RaiseTimeout() const {
 void HttpTransfer::RaiseRefusal() const {
   throw Error(ErrorCode::kNotPermitted, "connection to " + host_ + " is not permitted",
               lacks_tls() ? "Use https, or allow it with neon_s3.allow_http." : "",
-              reception_.refusal != nullptr ? reception_.refusal : kLacksTls);
+              refusal_ != nullptr ? refusal_ : kLacksTls);
 }
 
 bool HttpTransfer::IsHeaderTooLong(CURLcode code) const {
@@ -459,7 +347,7 @@ void HttpTransfer::CheckResult(CURLcode code) const {
   }
   if (code == CURLE_OUT_OF_MEMORY) throw std::bad_alloc();
   if (code == CURLE_OPERATION_TIMEDOUT) RaiseTimeout();
-  if (reception_.refusal != nullptr && code == CURLE_COULDNT_CONNECT) RaiseRefusal();
+  if (refusal_ != nullptr && code == CURLE_COULDNT_CONNECT) RaiseRefusal();
   // A name that nobody knows is no loopback address.
   if (lacks_tls() && code == CURLE_COULDNT_RESOLVE_HOST) RaiseRefusal();
   Raise(MeaningOf(code), host_, Legible(*error_text_ ? error_text_ : curl_easy_strerror(code)));

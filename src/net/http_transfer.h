@@ -9,8 +9,9 @@
 
 #include <curl/curl.h>
 
-#include "net/http_client.h"
 #include "net/header_lines.h"
+#include "net/http_exchange.h"
+#include "net/http_reception.h"
 #include "net/open_sockets.h"
 
 namespace neon_s3 {
@@ -31,7 +32,7 @@ class HttpTransfer {
   static HttpTransfer* Of(CURL* easy);
 
   // How much memory the body waits for, told once; 0 where it waits for none.
-  std::size_t TakeWish();
+  std::size_t TakeWish() { return reception_.TakeWish(); }
   void Lend(char* memory);
 
   // Once libcurl is done with it.
@@ -39,27 +40,6 @@ class HttpTransfer {
   HttpTraffic traffic() const;
 
  private:
-  // What the callbacks leave behind. They run inside of libcurl, so they throw nothing: they note
-  // what is wrong and end the transfer.
-  struct Reception {
-    HttpResponse response;
-    std::size_t headers_size = 0;
-    std::size_t max_body_size = 0;
-    std::int64_t to_skip = 0;  // bytes before those that are kept
-    bool is_cut = false;       // what follows those that are kept is not wanted
-    bool is_enough = false;    // all of them are there
-    bool has_body = false;
-    std::size_t memory_size = 0;  // of the caller's memory
-    char* memory = nullptr;       // where the body goes; null: into the response
-    bool is_waiting = false;      // for that memory
-    bool is_wish_told = false;
-    bool too_large = false;
-    bool out_of_memory = false;
-    const char* problem = nullptr;  // why the reply is malformed
-    const char* refusal = nullptr;  // why an address was refused
-
-    bool is_over() const { return is_enough || too_large || out_of_memory || problem != nullptr; }
-  };
   struct EasyDeleter {
     void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
   };
@@ -81,8 +61,6 @@ class HttpTransfer {
   std::size_t Receive(std::size_t size, const Body& body) noexcept;
   void EndHeaders();
   void BeginBody();
-  void BeginRange(long status, std::int64_t announced);
-  void AddToBody(std::string_view bytes);
   bool lacks_tls() const { return is_plain_ && !limits_.may_be_plain; }
   const char* WhyRefused(const sockaddr& address) const;
 
@@ -97,7 +75,8 @@ class HttpTransfer {
   OpenSockets* const sockets_;
   const bool is_plain_;
   const std::string host_;
-  Reception reception_;
+  HttpReception reception_;
+  const char* refusal_ = nullptr;  // why an address was refused
   HeaderLines lines_;
   char error_text_[CURL_ERROR_SIZE];
   std::unique_ptr<CURL, EasyDeleter> easy_;  // goes first: it refers to the others

@@ -5,7 +5,7 @@
 
 #include "core/presign.h"
 #include "pg/boundary.h"
-#include "pg/guc.h"
+#include "pg/settings.h"
 
 extern "C" {
 #include "access/xact.h"

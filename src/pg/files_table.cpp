@@ -2,7 +2,7 @@
 
 #include <iterator>
 
-#include "pg/guc.h"
+#include "pg/settings.h"
 
 extern "C" {
 #include "access/relation.h"

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/object_key.h"
 #include "pg/batch.h"
+#include "pg/resolve_target.h"
 #include "pg/result.h"
 #include "pg/s3_call.h"
 

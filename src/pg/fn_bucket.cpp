@@ -2,6 +2,7 @@
 // policy, public access block, lifecycle, versioning; and s3_setup_bucket, which does the guide's
 // steps.
 #include "pg/fn_bucket.h"
+#include "pg/resolve_target.h"
 
 #include <utility>
 #include <vector>

@@ -13,7 +13,8 @@
 #include "core/utc_time.h"
 #include "net/endpoint_url.h"
 #include "pg/fn_bucket.h"
-#include "pg/guc.h"
+#include "pg/resolve_target.h"
+#include "pg/settings.h"
 #include "pg/result.h"
 #include "pg/session.h"
 

@@ -10,6 +10,7 @@
 #include "net/multipart.h"
 #include "net/in_order.h"
 #include "pg/result.h"
+#include "pg/resolve_target.h"
 #include "pg/s3_call.h"
 
 extern "C" {

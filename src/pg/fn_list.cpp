@@ -4,6 +4,7 @@
 #include "core/error_reply.h"
 #include "core/listing_guard.h"
 #include "pg/result.h"
+#include "pg/resolve_target.h"
 #include "pg/s3_call.h"
 
 namespace neon_s3 {

@@ -2,6 +2,7 @@
 #include "core/part_list.h"
 #include "net/multipart.h"
 #include "pg/result.h"
+#include "pg/resolve_target.h"
 #include "pg/s3_call.h"
 
 namespace neon_s3 {

@@ -1,6 +1,7 @@
 // s3_put_object, s3_get_object, s3_head_object, s3_object_exists, s3_copy_object, s3_delete_object.
 #include "core/error.h"
 #include "pg/result.h"
+#include "pg/resolve_target.h"
 #include "pg/s3_call.h"
 
 namespace neon_s3 {

@@ -2,6 +2,7 @@
 #include "core/post_policy.h"
 #include "core/upload_headers.h"
 #include "pg/boundary.h"
+#include "pg/resolve_target.h"
 #include "pg/result.h"
 #include "pg/session.h"
 #include "pg/stats.h"

@@ -4,6 +4,7 @@
 #include "core/object_key.h"
 #include "core/upload_headers.h"
 #include "pg/boundary.h"
+#include "pg/resolve_target.h"
 #include "pg/result.h"
 #include "pg/session.h"
 

@@ -4,7 +4,8 @@
 
 #include "core/error.h"
 #include "pg/boundary.h"
-#include "pg/guc.h"
+#include "pg/resolve_target.h"
+#include "pg/settings.h"
 #include "pg/option.h"
 #include "pg/result.h"
 #include "pg/session.h"

@@ -4,9 +4,9 @@
 #include "pg/args.h"
 #include "pg/boundary.h"
 #include "pg/governed.h"
-#include "pg/guc.h"
+#include "pg/settings.h"
 #include "pg/result.h"
-#include "pg/target.h"
+#include "pg/resolve_target.h"
 
 extern "C" {
 #include "access/genam.h"

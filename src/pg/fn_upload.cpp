@@ -3,6 +3,7 @@
 
 #include "core/object_key.h"
 #include "pg/boundary.h"
+#include "pg/resolve_target.h"
 #include "pg/files_table.h"
 #include "pg/result.h"
 #include "pg/session.h"

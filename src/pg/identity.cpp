@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include "pg/guc.h"
+#include "pg/settings.h"
 
 extern "C" {
 #include "access/genam.h"

@@ -3,7 +3,7 @@
 #include "pg/args.h"
 #include "pg/boundary.h"
 #include "pg/session.h"
-#include "pg/target.h"
+#include "pg/resolve_target.h"
 #include "pg/text_value.h"
 
 extern "C" {

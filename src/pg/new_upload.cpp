@@ -1,4 +1,5 @@
 #include "pg/new_upload.h"
+#include "pg/resolve_target.h"
 
 #include "core/upload_limits.h"
 #include "pg/boundary.h"

@@ -2,7 +2,7 @@
 // neon_s3.NAME, as an option of servers or user mappings, and as what becomes of it in a Target.
 #pragma once
 
-#include "pg/guc.h"
+#include "pg/settings.h"
 #include "pg/target.h"
 
 namespace neon_s3 {

@@ -1,6 +1,6 @@
 #include "pg/outbox.h"
 
-#include "pg/guc.h"
+#include "pg/settings.h"
 #include "pg/identity.h"
 #include "pg/key_lock.h"
 

@@ -3,7 +3,7 @@
 #include <chrono>
 
 #include "core/error.h"
-#include "pg/guc.h"
+#include "pg/settings.h"
 #include "pg/result.h"
 #include "pg/session.h"
 

@@ -1,6 +1,6 @@
 #include "pg/worker.h"
 
-#include "pg/guc.h"
+#include "pg/settings.h"
 #include "pg/identity.h"
 #include "pg/run_outbox.h"
 
