@@ -169,7 +169,8 @@ void SetRange(const ByteRange& range, S3Request* request) {
 
 void SetIfMatch(std::string_view etag, S3Request* request) {
   if (etag.empty()) return;
-  if (!IsEtag(etag)) RaiseMalformedReply("The ETag \"" + WithoutControls(etag) + "\" is invalid.");
+  if (WithoutQuotes(etag).empty() || HasControls(etag))
+    RaiseMalformedReply("The ETag \"" + WithoutControls(etag) + "\" is invalid.");
   request->etag = etag;
   if (!IsWeakETag(etag)) AddHeader("if-match", Quoted(etag), request);
 }
