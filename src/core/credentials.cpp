@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 
 #include "core/encoding.h"
 #include "core/error.h"
@@ -10,39 +11,58 @@
 namespace neon_s3 {
 namespace {
 
-// "the character U+00A0", or of text that is not UTF-8, "the byte 0xA0".
-std::string NameFirst(std::string_view text) {
+// Of the first character; `size` as Utf8CharacterSize() gives it, not 0.
+unsigned CodePoint(std::string_view text, std::size_t size) {
   constexpr unsigned char kLeadMasks[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+  unsigned code = static_cast<unsigned char>(text.front()) & kLeadMasks[size];
+  for (std::size_t i = 1; i < size; ++i) {
+    code = code << 6 | (static_cast<unsigned char>(text[i]) & 0x3fu);
+  }
+  return code;
+}
+
+// Controls, white space other than a space, and what nobody sees.
+bool IsStrange(unsigned code) {
+  constexpr struct {
+    unsigned first, last;
+  } kRanges[] = {
+      {0x00, 0x1f},     {0x7f, 0xa0},     {0xad, 0xad},     {0x1680, 0x1680}, {0x180e, 0x180e},
+      {0x2000, 0x200f}, {0x2028, 0x202f}, {0x205f, 0x206f}, {0x3000, 0x3000}, {0xfeff, 0xfeff},
+  };
+  return std::any_of(std::begin(kRanges), std::end(kRanges), [code](const auto& range) {
+    return code >= range.first && code <= range.last;
+  });
+}
+
+// "the character U+00A0", or of text that is not UTF-8, "the byte 0xA0". Empty if it may be there.
+std::string StrangeFirst(std::string_view text) {
   const std::size_t size = Utf8CharacterSize(text);
-  const auto lead = static_cast<unsigned char>(text.front());
   char name[32];
   if (size == 0) {
-    std::snprintf(name, sizeof name, "the byte 0x%02X", lead);
+    std::snprintf(name, sizeof name, "the byte 0x%02X", static_cast<unsigned char>(text.front()));
     return name;
   }
-  unsigned code = lead & kLeadMasks[size];
-  for (std::size_t i = 1; i < size; ++i)
-    code = code << 6 | (static_cast<unsigned char>(text[i]) & 0x3fu);
+  const unsigned code = CodePoint(text, size);
+  if (!IsStrange(code)) return {};
   std::snprintf(name, sizeof name, "the character U+%04X", code);
   return name;
 }
 
 }  // namespace
 
-std::string CredentialFault(std::string_view value, KeyPart part) {
-  const auto strange = std::find_if(value.begin(), value.end(), [part](char c) {
-    return (c <= ' ' || c >= '\x7f') && !(c == ' ' && part == KeyPart::kSecret);
-  });
-  if (strange != value.end()) {
-    return "has " + NameFirst(value.substr(static_cast<std::size_t>(strange - value.begin())));
+std::string CredentialFault(std::string_view value) {
+  for (std::string_view rest = value; !rest.empty();) {
+    const std::string strange = StrangeFirst(rest);
+    if (!strange.empty()) return "has " + strange;
+    rest.remove_prefix(Utf8CharacterSize(rest));
   }
   const auto is_quote = [](char c) { return c == '"' || c == '\'' || c == '`'; };
   const bool quoted = !value.empty() && (is_quote(value.front()) || is_quote(value.back()));
   return quoted ? "is in quotes" : "";
 }
 
-void ValidateCredential(const std::string& name, std::string_view value, KeyPart part) {
-  const std::string fault = CredentialFault(WithoutOuterSpace(value), part);
+void ValidateCredential(const std::string& name, std::string_view value) {
+  const std::string fault = CredentialFault(WithoutOuterSpace(value));
   if (fault.empty()) return;
   throw Error(ErrorCode::kBadArgument, name + " " + fault, kCredentialHint);
 }

@@ -20,15 +20,13 @@ struct Credentials {
 
 // What keeps `value`, trimmed, from being part of a key, as the end of a sentence that starts with
 // its name: "is in quotes", "has the character U+00A0". Empty where nothing does: every character
-// is a visible one of ASCII. Secret keys and tokens may have spaces inside.
-enum class KeyPart { kId, kSecret };
-std::string CredentialFault(std::string_view value, KeyPart part = KeyPart::kId);
+// can be seen, or is a space inside.
+std::string CredentialFault(std::string_view value);
 constexpr char kCredentialHint[] =
-    "A key has visible ASCII characters only, and no quotes around it.";
+    "A key has no white space, no invisible characters, and no quotes around it.";
 
 // kBadArgument, with `name`, where CredentialFault() finds anything in the trimmed value.
-void ValidateCredential(const std::string& name, std::string_view value,
-                        KeyPart part = KeyPart::kId);
+void ValidateCredential(const std::string& name, std::string_view value);
 
 // Wipes what it gives back.
 template <typename T>

@@ -199,8 +199,7 @@ class Parser {
   }
 
   void CheckSecret(std::string_view key, std::string_view value) const {
-    const std::string fault =
-        CredentialFault(value, key == "aws_access_key_id" ? KeyPart::kId : KeyPart::kSecret);
+    const std::string fault = CredentialFault(value);
     if (fault.empty()) return;
     Refuse(path_, "line " + std::to_string(line_number_) + ": " + std::string(key) +
                       " of profile \"" + WithoutControls(profile_name_) + "\" " + fault);

@@ -59,8 +59,8 @@ constexpr KeyNames kMapping = {"access_key_id of the user mapping",
                                "session_token of the user mapping"};
 constexpr KeyNames kVariables = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"};
 
-void CheckPart(std::string_view value, const char* name, KeyPart part = KeyPart::kId) {
-  const std::string fault = CredentialFault(value, part);
+void CheckPart(std::string_view value, const char* name) {
+  const std::string fault = CredentialFault(value);
   if (fault.empty()) return;
   throw Error(ErrorCode::kNoCredentials, std::string(name) + " " + fault, kCredentialHint);
 }
@@ -77,15 +77,23 @@ bool CheckKey(const Credentials& key, const KeyNames& names) {
     throw Error(ErrorCode::kNoCredentials, std::string(present) + " is set without " + missing);
   }
   CheckPart(key.access_key_id, names.access_key_id);
-  CheckPart(key.secret_access_key, names.secret_access_key, KeyPart::kSecret);
-  CheckPart(key.session_token, names.session_token, KeyPart::kSecret);
+  CheckPart(key.secret_access_key, names.secret_access_key);
+  CheckPart(key.session_token, names.session_token);
   return true;
+}
+
+// A mounted or copied secret ends in a line break; spaces may be part of one, as any byte may.
+std::string_view WithoutLineEnds(std::string_view text) {
+  constexpr std::string_view kEnds = "\t\r\n\f\v";
+  if (WithoutOuterSpace(text).empty()) return {};
+  const std::size_t start = text.find_first_not_of(kEnds);
+  return text.substr(start, text.find_last_not_of(kEnds) - start + 1);
 }
 
 std::optional<Found> FromKey(Provider provider, const Credentials& given, const KeyNames& names) {
   const Credentials key = {WithoutOuterSpace(given.access_key_id),
-                           WithoutOuterSpace(given.secret_access_key),
-                           WithoutOuterSpace(given.session_token)};
+                           WithoutLineEnds(given.secret_access_key),
+                           WithoutLineEnds(given.session_token)};
   if (!CheckKey(key, names)) return std::nullopt;
   return Found{key, provider, std::nullopt};
 }

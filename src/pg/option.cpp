@@ -26,10 +26,8 @@ void CheckEndpoint(const char* value) {
 }
 
 void CheckKeyId(const char* value) { ValidateCredential("access_key_id", value); }
-void CheckSecretKey(const char* value) {
-  ValidateCredential("secret_access_key", value, KeyPart::kSecret);
-}
-void CheckToken(const char* value) { ValidateCredential("session_token", value, KeyPart::kSecret); }
+void CheckSecretKey(const char* value) { ValidateCredential("secret_access_key", value); }
+void CheckToken(const char* value) { ValidateCredential("session_token", value); }
 
 constexpr OptionOwner kServer = OptionOwner::kServer, kMapping = OptionOwner::kUserMapping;
 

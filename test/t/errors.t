@@ -190,10 +190,11 @@ subtest 'methods' => sub {
 
 subtest 'credentials' => sub {
   check_refusals(
-    map({ my $none = $_; map { [ "$none SELECT $_;", '28000', message => qr/credentials/, hint => qr/neon_s3\.access_key_id/ ] }
+    map({ my ($none, @says) = @$_; map { [ "$none SELECT $_;", '28000', @says ] }
           (map { sprintf $_, "'k'" } @of_a_key[ 0 .. $#of_a_key - 1 ]), "s3_presign_upload('f', 'a/b')" }
-        "SET neon_s3.access_key_id = '';", "SET neon_s3.secret_access_key = '';",
-        "SET neon_s3.access_key_id = ''; SET neon_s3.secret_access_key = '';"),
+        [ "SET neon_s3.access_key_id = '';", message => qr/^neon_s3\.secret_access_key is set without neon_s3\.access_key_id$/ ],
+        [ "SET neon_s3.secret_access_key = '';", message => qr/^neon_s3\.access_key_id is set without neon_s3\.secret_access_key$/ ],
+        [ "SET neon_s3.access_key_id = ''; SET neon_s3.secret_access_key = '';", message => qr/credentials/, hint => qr/neon_s3\.access_key_id/ ]),
   );
   is $db->value(@settings, "SET neon_s3.access_key_id = ''; SELECT s3_public_url('k');"), 'https://my-bucket.s3.us-east-1.amazonaws.com/k',
     's3_public_url needs none';

@@ -108,7 +108,6 @@ TEST(CredentialDocument, RefusesTheRest) {
       R"({"AccessKeyId":"A","SecretAccessKey":"CANARY","Expiration":1769860800})",
       R"({"AccessKeyId":"A","SecretAccessKey":"CANARY","Expiration":"CANARY"})",
       R"({"AccessKeyId":"A","SecretAccessKey":"CANARY","Token":"a\r\nx-evil: 1"})",
-      R"({"AccessKeyId":"A b","SecretAccessKey":"CANARY"})",
       R"({"AccessKeyId":"A","SecretAccessKey":"CANARY"} trailing)",
       R"({"AccessKeyId":"A","SecretAccessKey":"CANARY)",
       "{\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"CANARY\xff\"}",

@@ -140,7 +140,7 @@ TEST(ProfileFile, TrimsKeysAndRefusesWhatCannotBeInOne) {
        "has the character U+FEFF"},
       {"AKIA\xa0", "has the byte 0xA0"},
       {"AKIA\x7f", "has the character U+007F"},
-      {"\xf0\x9f\x94\x91", "has the character U+1F511"},
+      {"AK\xe3\x80\x80IA", "has the character U+3000"},
   };
   for (const Case& c : cases) {
     for (const char* key : {"aws_access_key_id", "aws_secret_access_key", "aws_session_token"}) {
@@ -155,9 +155,6 @@ TEST(ProfileFile, TakesSpacesInsideASecretThatIsNeverSent) {
   EXPECT_EQ(
       ParseCredentials("[a]\naws_secret_access_key = my secret\n").at("a").keys.secret_access_key,
       "my secret");
-  EXPECT_EQ(ErrorOf("[a]\naws_access_key_id = AK IA\n"),
-            "invalid credentials file \"/creds\": line 2: aws_access_key_id of profile \"a\" has "
-            "the character U+0020");
 }
 
 TEST(ProfileFile, RefusesAKeyThatGoesOnInTheNextLine) {
