@@ -195,10 +195,10 @@ TEST_F(S3ClientTest, DeletesOneByOneWhereItMust) {
     });
     Ask(server.url());
     EXPECT_EQ(Deleted(client_, keys), "a bAccessDenied c d\x01 e f ");
-    EXPECT_EQ(Deleted(client_, keys), "a bAccessDenied c d\x01 e f ");
-    const auto requests = server.requests();
-    for (std::size_t i = requests.size() - keys.size(); i < requests.size(); ++i) {
-      EXPECT_EQ(requests[i].method, "DELETE");
+    EXPECT_EQ(Deleted(client_, {"later", "b", "latest"}), "later bAccessDenied latest ");
+    // A POST of the first call may be served after that call has dropped it: its body tells.
+    for (const ServedRequest& request : server.requests()) {
+      EXPECT_EQ(request.body.find("late"), std::string::npos) << request.body;
     }
   }
   for (const char* code : {"AuthorizationHeaderMalformed", "ExpiredToken"}) {
