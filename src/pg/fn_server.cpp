@@ -47,9 +47,11 @@ const Option* FindOption(const char* name, OptionOwner owner) {
                     errhint("Set it with CREATE USER MAPPING FOR ... SERVER ... OPTIONS.")));
   }
   const char* nearest = NearestOption(name, owner);
-  ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid option \"%s\"", name),
-                  nearest ? errhint("Perhaps you mean \"%s\".", nearest)
-                          : errhint("The README lists the options of servers and user mappings.")));
+  ereport(
+      ERROR,
+      (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid option \"%s\"", name),
+       nearest ? errhint("Perhaps you mean \"%s\".", nearest)
+               : errhint("See docs/credentials.md for the options of servers and user mappings.")));
   pg_unreachable();
 }
 

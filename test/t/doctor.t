@@ -73,7 +73,7 @@ subtest 'CORS rules that browsers cannot use' => sub {
   $db->do(s3_settings($bucket), 'SELECT s3_delete_bucket_cors();');
 };
 
-subtest 'a policy that allows objects only, as the README has it' => sub {
+subtest 'a policy that allows objects only, as docs/security.md has it' => sub {
   $fault->plays('objects_only');
   my $rows = doctor([ $fault->settings ]);
   is failed($rows), '', 'nothing fails';

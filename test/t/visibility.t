@@ -1,4 +1,4 @@
-# What each role can see of the credentials, place by place: the README's table, by trying. On a server of its own.
+# What each role can see of the credentials, place by place: the table of docs/credentials.md, by trying. On a server of its own.
 use v5.32;
 use warnings;
 use utf8;
