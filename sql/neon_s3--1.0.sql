@@ -1,5 +1,6 @@
 -- neon_s3 1.0. No statement here mentions the extension's schema, so any schema name will do; nothing
--- is looked up along a caller's search_path but the files table.
+-- is looked up along a caller's search_path but the files table. Whoever signs or asks S3 acts with the
+-- server's credentials, so such functions are REVOKEd from PUBLIC where they are defined.
 \echo Use "CREATE EXTENSION neon_s3" to load this file. \quit
 
 -- ---------------------------------------------------------------- named servers
@@ -29,6 +30,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_presign_get' LANGUAGE C VOLATILE PARALLEL SAFE CO
 
 COMMENT ON FUNCTION s3_presign_get(text, interval, text, text, text, text, jsonb, jsonb, timestamptz) IS
 'Presigned URL (AWS Signature Version 4) that downloads an object with GET. expires_in: 1 second to 7 days, by default neon_s3.expires_in. download_as: the file name under which a browser saves it. query, headers: more parameters to sign, objects of string -> string. NULL for a NULL key.';
+REVOKE EXECUTE ON FUNCTION s3_presign_get(text, interval, text, text, text, text, jsonb, jsonb, timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION s3_presign_put(
   key text, content_type text DEFAULT NULL, expires_in interval DEFAULT NULL, content_length bigint DEFAULT NULL,
@@ -40,6 +42,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_presign_put' LANGUAGE C VOLATILE PARALLEL SAFE CO
 
 COMMENT ON FUNCTION s3_presign_put(text, text, interval, bigint, bytea, boolean, text, text, jsonb, jsonb, timestamptz) IS
 'Presigned URL (AWS Signature Version 4) that uploads an object with PUT. content_type, content_length, checksum_sha256 and overwrite => false are signed headers (content-type, content-length, x-amz-checksum-sha256 in base64, if-none-match: *): the client must send them, and the bucket refuses anything else. NULL for a NULL key.';
+REVOKE EXECUTE ON FUNCTION s3_presign_put(text, text, interval, bigint, bytea, boolean, text, text, jsonb, jsonb, timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION s3_presign_head(
   key text, expires_in interval DEFAULT NULL, version_id text DEFAULT NULL,
@@ -50,6 +53,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_presign_head' LANGUAGE C VOLATILE PARALLEL SAFE C
 
 COMMENT ON FUNCTION s3_presign_head(text, interval, text, text, text, jsonb, jsonb, timestamptz) IS
 'Presigned URL (AWS Signature Version 4) that reads an object''s metadata with HEAD. NULL for a NULL key.';
+REVOKE EXECUTE ON FUNCTION s3_presign_head(text, interval, text, text, text, jsonb, jsonb, timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION s3_presign_delete(
   key text, expires_in interval DEFAULT NULL, version_id text DEFAULT NULL,
@@ -60,6 +64,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_presign_delete' LANGUAGE C VOLATILE PARALLEL SAFE
 
 COMMENT ON FUNCTION s3_presign_delete(text, interval, text, text, text, jsonb, jsonb, timestamptz) IS
 'Presigned URL (AWS Signature Version 4) that deletes an object with DELETE. NULL for a NULL key.';
+REVOKE EXECUTE ON FUNCTION s3_presign_delete(text, interval, text, text, text, jsonb, jsonb, timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION s3_presign(
   method text, key text, expires_in interval DEFAULT NULL,
@@ -70,6 +75,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_presign' LANGUAGE C VOLATILE PARALLEL SAFE COST 3
 
 COMMENT ON FUNCTION s3_presign(text, text, interval, text, text, jsonb, jsonb, timestamptz) IS
 'Presigned URL (AWS Signature Version 4) for any method (GET, HEAD, PUT, POST, DELETE) and operation. With a NULL key and a query, such as {"list-type": "2"}, the URL addresses the bucket itself; with a NULL key alone the result is NULL.';
+REVOKE EXECUTE ON FUNCTION s3_presign(text, text, interval, text, text, jsonb, jsonb, timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION s3_presign_explain(
   method text, key text, expires_in interval DEFAULT NULL,
@@ -80,6 +86,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_presign_explain' LANGUAGE C VOLATILE PARALLEL SAF
 
 COMMENT ON FUNCTION s3_presign_explain(text, text, interval, text, text, jsonb, jsonb, timestamptz) IS
 'What s3_presign signs, stage by stage, to be compared line by line with the CanonicalRequest and StringToSign of a server''s SignatureDoesNotMatch answer. Holds no key material, but the URL is as good as any.';
+REVOKE EXECUTE ON FUNCTION s3_presign_explain(text, text, interval, text, text, jsonb, jsonb, timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION s3_presign_upload_part(
   key text, upload_id text, part_number integer, expires_in interval DEFAULT NULL,
@@ -90,6 +97,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_presign_upload_part' LANGUAGE C VOLATILE PARALLEL
 
 COMMENT ON FUNCTION s3_presign_upload_part(text, text, integer, interval, text, text, jsonb, jsonb, timestamptz) IS
 'Presigned URL (AWS Signature Version 4) that uploads one part, 1 to 10000, of a multipart upload with PUT. NULL for a NULL key, upload_id or part_number.';
+REVOKE EXECUTE ON FUNCTION s3_presign_upload_part(text, text, integer, interval, text, text, jsonb, jsonb, timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION s3_presign_post(
   key text, expires_in interval DEFAULT NULL, content_type text DEFAULT NULL,
@@ -101,6 +109,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_presign_post' LANGUAGE C VOLATILE PARALLEL SAFE C
 
 COMMENT ON FUNCTION s3_presign_post(text, interval, text, bigint, bigint, jsonb, jsonb, text, text, timestamptz) IS
 'A signed POST policy, for uploads from an HTML form: the form''s action, and all of its fields but the file, which comes last. A key that ends in ${filename} (which may stand nowhere else in it) takes the name of the client''s file. content_type and fields become fields and exact conditions; min_length and max_length (bytes) limit the file; conditions are POST policy conditions to add. What contradicts itself is an error. NULL for a NULL key.';
+REVOKE EXECUTE ON FUNCTION s3_presign_post(text, interval, text, bigint, bigint, jsonb, jsonb, text, text, timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION s3_public_url(key text, bucket text DEFAULT NULL, server text DEFAULT NULL)
 RETURNS text
@@ -167,6 +176,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_presign_upload' LANGUAGE C VOLATILE PARALLEL REST
 
 COMMENT ON FUNCTION s3_presign_upload(text, text, interval, text, bigint, bytea, boolean, text, text) IS
 'Everything a client needs to upload one file: a fresh object_key (key_prefix, a random UUID, "-" and the last path component of file_name), the presigned PUT URL for it, the headers to send with it verbatim, and the object''s public URL. Writes nothing: save the row with s3_save_metadata in the same transaction.';
+REVOKE EXECUTE ON FUNCTION s3_presign_upload(text, text, interval, text, bigint, bytea, boolean, text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_save_metadata(
   object_key text, public_file_url text, user_id text, content_type text DEFAULT NULL, size bigint DEFAULT NULL,
@@ -270,6 +280,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_governed_changed' LANGUAGE C;
 
 COMMENT ON FUNCTION s3_governed_changed() IS
 'Tells all sessions that a record of s3_governed_tables has changed.';
+REVOKE EXECUTE ON FUNCTION s3_governed_changed() FROM PUBLIC;
 
 CREATE TRIGGER s3_governed_changed AFTER INSERT OR UPDATE OR DELETE ON s3_governed_tables
 FOR EACH ROW EXECUTE FUNCTION s3_governed_changed();
@@ -283,6 +294,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_guard_files' LANGUAGE C;
 
 COMMENT ON FUNCTION s3_guard_files() IS
 'Trigger of governed tables: roles that may not execute s3_presign_get insert only through s3_begin_upload, and change neither a key nor what was measured.';
+REVOKE EXECUTE ON FUNCTION s3_guard_files() FROM PUBLIC;
 
 CREATE FUNCTION s3_enqueue_deletes()
 RETURNS trigger
@@ -290,6 +302,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_enqueue_deletes' LANGUAGE C;
 
 COMMENT ON FUNCTION s3_enqueue_deletes() IS
 'Trigger of governed tables: puts the objects of deleted rows into the outbox.';
+REVOKE EXECUTE ON FUNCTION s3_enqueue_deletes() FROM PUBLIC;
 
 CREATE FUNCTION s3_track_files(
   files_table regclass DEFAULT 's3_files'::text::regclass, bucket text DEFAULT NULL, server text DEFAULT NULL,
@@ -428,6 +441,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_run_outbox' LANGUAGE C;
 
 COMMENT ON PROCEDURE s3_run_outbox(integer) IS
 'Deletes objects of the outbox that are due, up to max_items, and commits after each batch: CALL it outside of a transaction block, as often as deletes shall reach the bucket, by several sessions at once if need be. What fails is tried again later, 10 times at most (see s3_outbox and s3_retry_outbox). A key that has a row again is left alone. No transaction is held open, and nothing locked, while S3 is asked.';
+REVOKE EXECUTE ON PROCEDURE s3_run_outbox(integer) FROM PUBLIC;
 
 CREATE FUNCTION s3_gc(
   older_than interval DEFAULT '1 day', dry_run boolean DEFAULT true, files_table regclass DEFAULT 's3_files'::text::regclass,
@@ -437,6 +451,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_gc' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
 
 COMMENT ON FUNCTION s3_gc(interval, boolean, regclass) IS
 'Compares a governed table with its bucket, as far as the bucket''s objects are older than older_than, and tells what differs: expired_upload, object_without_row, row_without_object, abandoned_multipart. With dry_run => false, it also confirms expired uploads whose objects are as promised and removes the others (blocked: a foreign key holds the row), aborts multipart uploads, and puts objects without a row into the outbox. It touches only what was issued here since s3_arm_lifecycle; all else is foreign.';
+REVOKE EXECUTE ON FUNCTION s3_gc(interval, boolean, regclass) FROM PUBLIC;
 
 CREATE FUNCTION s3_arm_lifecycle(as_branch boolean DEFAULT false)
 RETURNS void
@@ -444,6 +459,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_arm_lifecycle' LANGUAGE C VOLATILE PARALLEL UNSAF
 
 COMMENT ON FUNCTION s3_arm_lifecycle(boolean) IS
 'Makes this very database the owner of its objects'' lifecycle; copies of it delete nothing. In a copy, as_branch => true makes it a branch: what it inherited is never deleted from here, what it uploads itself is its own. For superusers.';
+REVOKE EXECUTE ON FUNCTION s3_arm_lifecycle(boolean) FROM PUBLIC;
 
 -- ---------------------------------------------------------------- objects
 
@@ -454,6 +470,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_put_object' LANGUAGE C VOLATILE PARALLEL UNSAFE C
 
 COMMENT ON FUNCTION s3_put_object(text, bytea, text, jsonb, boolean, text, text) IS
 'Writes an object. metadata: an object of strings, stored as x-amz-meta-*. overwrite => false: only where there is no such object (38000 where there is). The object is there whatever becomes of the transaction. NULL for a NULL key or body.';
+REVOKE EXECUTE ON FUNCTION s3_put_object(text, bytea, text, jsonb, boolean, text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_get_object(
   key text, range_start bigint DEFAULT NULL, range_length bigint DEFAULT NULL, version_id text DEFAULT NULL, bucket text DEFAULT NULL, server text DEFAULT NULL)
@@ -462,6 +479,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_get_object' LANGUAGE C VOLATILE PARALLEL RESTRICT
 
 COMMENT ON FUNCTION s3_get_object(text, bigint, bigint, text, text, text) IS
 'Reads an object, or range_length bytes of it from range_start (0 is the first byte) on. P0002 where there is none; 54000 where it is larger than neon_s3.max_response_size: s3_get_large_object has no such limit. NULL for a NULL key.';
+REVOKE EXECUTE ON FUNCTION s3_get_object(text, bigint, bigint, text, text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_put_large_object(
   key text, lo oid, content_type text DEFAULT NULL, metadata jsonb DEFAULT NULL, overwrite boolean DEFAULT true, bucket text DEFAULT NULL, server text DEFAULT NULL,
@@ -470,6 +488,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_put_large_object' LANGUAGE C VOLATILE PARALLEL UN
 
 COMMENT ON FUNCTION s3_put_large_object(text, oid, text, jsonb, boolean, text, text) IS
 'Writes the content of a large object as an object, more than 8 MiB as a multipart upload of several parts at once: memory stays bounded. NULL for a NULL key or lo.';
+REVOKE EXECUTE ON FUNCTION s3_put_large_object(text, oid, text, jsonb, boolean, text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_get_large_object(
   key text, lo oid DEFAULT NULL, version_id text DEFAULT NULL, bucket text DEFAULT NULL, server text DEFAULT NULL)
@@ -478,6 +497,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_get_large_object' LANGUAGE C VOLATILE PARALLEL UN
 
 COMMENT ON FUNCTION s3_get_large_object(text, oid, text, text, text) IS
 'Reads an object into a large object, whose content it replaces; by default into a new one. In ranges of 8 MiB, several at once: memory stays bounded. Gives the large object''s OID. P0002 where there is no such object. NULL for a NULL key.';
+REVOKE EXECUTE ON FUNCTION s3_get_large_object(text, oid, text, text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_head_object(
   key text, version_id text DEFAULT NULL, bucket text DEFAULT NULL, server text DEFAULT NULL,
@@ -486,6 +506,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_head_object' LANGUAGE C VOLATILE PARALLEL RESTRIC
 
 COMMENT ON FUNCTION s3_head_object(text, text, text, text) IS
 'What S3 knows of an object; etag without its quotes, metadata without x-amz-meta-. P0002 where there is none. NULL for a NULL key.';
+REVOKE EXECUTE ON FUNCTION s3_head_object(text, text, text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_object_exists(
   key text, bucket text DEFAULT NULL, server text DEFAULT NULL)
@@ -494,6 +515,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_object_exists' LANGUAGE C VOLATILE PARALLEL RESTR
 
 COMMENT ON FUNCTION s3_object_exists(text, text, text) IS
 'Whether there is such an object. NULL for a NULL key.';
+REVOKE EXECUTE ON FUNCTION s3_object_exists(text, text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_copy_object(
   source_key text, key text, source_bucket text DEFAULT NULL, bucket text DEFAULT NULL, server text DEFAULT NULL,
@@ -502,6 +524,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_copy_object' LANGUAGE C VOLATILE PARALLEL UNSAFE 
 
 COMMENT ON FUNCTION s3_copy_object(text, text, text, text, text) IS
 'Copies an object of up to 5 GiB, with its metadata, within the server: from source_bucket, by default the same bucket. P0002 where there is none. NULL for a NULL key.';
+REVOKE EXECUTE ON FUNCTION s3_copy_object(text, text, text, text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_delete_object(
   key text, version_id text DEFAULT NULL, bucket text DEFAULT NULL, server text DEFAULT NULL)
@@ -510,6 +533,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_delete_object' LANGUAGE C VOLATILE PARALLEL UNSAF
 
 COMMENT ON FUNCTION s3_delete_object(text, text, text, text) IS
 'Deletes an object, or one version of it; in a versioned bucket without version_id it only gets a delete marker. There need not be one. It is gone whatever becomes of the transaction.';
+REVOKE EXECUTE ON FUNCTION s3_delete_object(text, text, text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_delete_objects(
   keys text[], bucket text DEFAULT NULL, server text DEFAULT NULL)
@@ -518,6 +542,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_delete_objects' LANGUAGE C VOLATILE PARALLEL UNSA
 
 COMMENT ON FUNCTION s3_delete_objects(text[], text, text) IS
 'Deletes many objects, up to 1000 a request and several requests at once: one row for each key, in the order of keys. What S3 refuses for one key is told in its row.';
+REVOKE EXECUTE ON FUNCTION s3_delete_objects(text[], text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_head_objects(
   keys text[], bucket text DEFAULT NULL, server text DEFAULT NULL)
@@ -526,6 +551,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_head_objects' LANGUAGE C VOLATILE PARALLEL RESTRI
 
 COMMENT ON FUNCTION s3_head_objects(text[], text, text) IS
 'What S3 knows of many objects, asked several at once: one row for each key, in the order of keys. error: what went wrong for this key alone.';
+REVOKE EXECUTE ON FUNCTION s3_head_objects(text[], text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_put_objects(
   keys text[], bodies bytea[], content_type text DEFAULT NULL, metadata jsonb DEFAULT NULL, overwrite boolean DEFAULT true,
@@ -535,6 +561,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_put_objects' LANGUAGE C VOLATILE PARALLEL UNSAFE 
 
 COMMENT ON FUNCTION s3_put_objects(text[], bytea[], text, jsonb, boolean, text, text) IS
 'Writes many objects, several at once: one row for each key, in the order of keys. bodies has one content for each key; content_type, metadata and overwrite are those of s3_put_object, for all of them. code and message: why this key was not written. A key may be there only once.';
+REVOKE EXECUTE ON FUNCTION s3_put_objects(text[], bytea[], text, jsonb, boolean, text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_get_objects(
   keys text[], bucket text DEFAULT NULL, server text DEFAULT NULL)
@@ -543,6 +570,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_get_objects' LANGUAGE C VOLATILE PARALLEL RESTRIC
 
 COMMENT ON FUNCTION s3_get_objects(text[], text, text) IS
 'Reads many objects, several at once: one row for each key, in the order of keys. code and message: why this key was not read, such as NoSuchKey. Objects are limited to neon_s3.max_response_size each.';
+REVOKE EXECUTE ON FUNCTION s3_get_objects(text[], text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_list_objects(
   prefix text DEFAULT '', delimiter text DEFAULT NULL, start_after text DEFAULT NULL, max_keys bigint DEFAULT NULL, bucket text DEFAULT NULL, server text DEFAULT NULL)
@@ -551,6 +579,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_list_objects' LANGUAGE C VOLATILE PARALLEL RESTRI
 
 COMMENT ON FUNCTION s3_list_objects(text, text, text, bigint, text, text) IS
 'The objects whose keys start with prefix and come after start_after, by the bytes of their keys; max_keys of them at most. With a delimiter, keys that have it after the prefix are rolled up into one row each, is_prefix. Page by page, in bounded memory.';
+REVOKE EXECUTE ON FUNCTION s3_list_objects(text, text, text, bigint, text, text) FROM PUBLIC;
 
 -- ---------------------------------------------------------------- multipart uploads
 
@@ -561,6 +590,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_create_multipart_upload' LANGUAGE C VOLATILE PARA
 
 COMMENT ON FUNCTION s3_create_multipart_upload(text, text, jsonb, text, text) IS
 'Begins a multipart upload and gives its upload id. Clients upload the parts with URLs of s3_presign_upload_part. NULL for a NULL key.';
+REVOKE EXECUTE ON FUNCTION s3_create_multipart_upload(text, text, jsonb, text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_complete_multipart_upload(
   key text, upload_id text, parts jsonb, bucket text DEFAULT NULL, server text DEFAULT NULL,
@@ -569,6 +599,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_complete_multipart_upload' LANGUAGE C VOLATILE PA
 
 COMMENT ON FUNCTION s3_complete_multipart_upload(text, text, jsonb, text, text) IS
 'Makes an object of the parts that were uploaded: [{"part_number": 1, "etag": "..."}, ...], with the ETag headers that came back with them. NULL for a NULL argument of these.';
+REVOKE EXECUTE ON FUNCTION s3_complete_multipart_upload(text, text, jsonb, text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_abort_multipart_upload(
   key text, upload_id text, bucket text DEFAULT NULL, server text DEFAULT NULL)
@@ -577,6 +608,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_abort_multipart_upload' LANGUAGE C VOLATILE PARAL
 
 COMMENT ON FUNCTION s3_abort_multipart_upload(text, text, text, text) IS
 'Gives a multipart upload up, and its parts. P0002 where there is none.';
+REVOKE EXECUTE ON FUNCTION s3_abort_multipart_upload(text, text, text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_list_parts(
   key text, upload_id text, bucket text DEFAULT NULL, server text DEFAULT NULL)
@@ -585,6 +617,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_list_parts' LANGUAGE C VOLATILE PARALLEL RESTRICT
 
 COMMENT ON FUNCTION s3_list_parts(text, text, text, text) IS
 'The parts of a multipart upload that have been uploaded, by number.';
+REVOKE EXECUTE ON FUNCTION s3_list_parts(text, text, text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_list_multipart_uploads(
   prefix text DEFAULT '', bucket text DEFAULT NULL, server text DEFAULT NULL)
@@ -593,6 +626,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_list_multipart_uploads' LANGUAGE C VOLATILE PARAL
 
 COMMENT ON FUNCTION s3_list_multipart_uploads(text, text, text) IS
 'The multipart uploads under way, of keys that start with prefix.';
+REVOKE EXECUTE ON FUNCTION s3_list_multipart_uploads(text, text, text) FROM PUBLIC;
 
 -- ---------------------------------------------------------------- buckets
 
@@ -603,6 +637,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_create_bucket' LANGUAGE C VOLATILE PARALLEL UNSAF
 
 COMMENT ON FUNCTION s3_create_bucket(text, text) IS
 'Creates a bucket in the region that is set.';
+REVOKE EXECUTE ON FUNCTION s3_create_bucket(text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_delete_bucket(
   bucket text, server text DEFAULT NULL)
@@ -611,6 +646,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_delete_bucket' LANGUAGE C VOLATILE PARALLEL UNSAF
 
 COMMENT ON FUNCTION s3_delete_bucket(text, text) IS
 'Deletes a bucket, which must be empty. P0002 where there is none.';
+REVOKE EXECUTE ON FUNCTION s3_delete_bucket(text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_bucket_exists(
   bucket text, server text DEFAULT NULL)
@@ -619,6 +655,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_bucket_exists' LANGUAGE C VOLATILE PARALLEL RESTR
 
 COMMENT ON FUNCTION s3_bucket_exists(text, text) IS
 'Whether there is such a bucket, be it yours or somebody else''s. NULL for a NULL bucket.';
+REVOKE EXECUTE ON FUNCTION s3_bucket_exists(text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_list_buckets(
   server text DEFAULT NULL)
@@ -627,6 +664,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_list_buckets' LANGUAGE C VOLATILE PARALLEL RESTRI
 
 COMMENT ON FUNCTION s3_list_buckets(text) IS
 'The buckets of the credentials'' owner.';
+REVOKE EXECUTE ON FUNCTION s3_list_buckets(text) FROM PUBLIC;
 
 CREATE FUNCTION s3_put_bucket_cors(
   rules jsonb, bucket text DEFAULT NULL, server text DEFAULT NULL)
@@ -635,6 +673,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_put_bucket_cors' LANGUAGE C VOLATILE PARALLEL UNS
 
 COMMENT ON FUNCTION s3_put_bucket_cors(jsonb, text, text) IS
 'Sets the CORS rules that let browsers use presigned URLs, in AWS''s JSON: an array of AllowedOrigins, AllowedMethods, AllowedHeaders, ExposeHeaders, MaxAgeSeconds. Replaces those there were.';
+REVOKE EXECUTE ON FUNCTION s3_put_bucket_cors(jsonb, text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_get_bucket_cors(
   bucket text DEFAULT NULL, server text DEFAULT NULL)
@@ -643,6 +682,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_get_bucket_cors' LANGUAGE C VOLATILE PARALLEL RES
 
 COMMENT ON FUNCTION s3_get_bucket_cors(text, text) IS
 'The CORS rules, as s3_put_bucket_cors takes them; NULL where there are none.';
+REVOKE EXECUTE ON FUNCTION s3_get_bucket_cors(text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_delete_bucket_cors(
   bucket text DEFAULT NULL, server text DEFAULT NULL)
@@ -651,6 +691,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_delete_bucket_cors' LANGUAGE C VOLATILE PARALLEL 
 
 COMMENT ON FUNCTION s3_delete_bucket_cors(text, text) IS
 'Removes the CORS rules.';
+REVOKE EXECUTE ON FUNCTION s3_delete_bucket_cors(text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_put_bucket_policy(
   policy jsonb, bucket text DEFAULT NULL, server text DEFAULT NULL)
@@ -659,6 +700,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_put_bucket_policy' LANGUAGE C VOLATILE PARALLEL U
 
 COMMENT ON FUNCTION s3_put_bucket_policy(jsonb, text, text) IS
 'Sets the bucket''s policy, in AWS''s JSON. Replaces the one there was.';
+REVOKE EXECUTE ON FUNCTION s3_put_bucket_policy(jsonb, text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_get_bucket_policy(
   bucket text DEFAULT NULL, server text DEFAULT NULL)
@@ -667,6 +709,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_get_bucket_policy' LANGUAGE C VOLATILE PARALLEL R
 
 COMMENT ON FUNCTION s3_get_bucket_policy(text, text) IS
 'The bucket''s policy; NULL where there is none.';
+REVOKE EXECUTE ON FUNCTION s3_get_bucket_policy(text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_delete_bucket_policy(
   bucket text DEFAULT NULL, server text DEFAULT NULL)
@@ -675,6 +718,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_delete_bucket_policy' LANGUAGE C VOLATILE PARALLE
 
 COMMENT ON FUNCTION s3_delete_bucket_policy(text, text) IS
 'Removes the bucket''s policy.';
+REVOKE EXECUTE ON FUNCTION s3_delete_bucket_policy(text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_put_public_access_block(
   block boolean, bucket text DEFAULT NULL, server text DEFAULT NULL)
@@ -683,6 +727,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_put_public_access_block' LANGUAGE C VOLATILE PARA
 
 COMMENT ON FUNCTION s3_put_public_access_block(boolean, text, text) IS
 'Blocks or allows public access to the bucket, whatever its policy and ACLs say: all four of S3''s switches.';
+REVOKE EXECUTE ON FUNCTION s3_put_public_access_block(boolean, text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_get_public_access_block(
   bucket text DEFAULT NULL, server text DEFAULT NULL)
@@ -691,6 +736,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_get_public_access_block' LANGUAGE C VOLATILE PARA
 
 COMMENT ON FUNCTION s3_get_public_access_block(text, text) IS
 'The four switches of the public access block; NULL where none is set.';
+REVOKE EXECUTE ON FUNCTION s3_get_public_access_block(text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_put_bucket_lifecycle(
   rules jsonb, bucket text DEFAULT NULL, server text DEFAULT NULL)
@@ -699,6 +745,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_put_bucket_lifecycle' LANGUAGE C VOLATILE PARALLE
 
 COMMENT ON FUNCTION s3_put_bucket_lifecycle(jsonb, text, text) IS
 'Sets the lifecycle rules, in AWS''s JSON: an array of ID, Status, Filter, Expiration, AbortIncompleteMultipartUpload and so on. Replaces those there were.';
+REVOKE EXECUTE ON FUNCTION s3_put_bucket_lifecycle(jsonb, text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_get_bucket_lifecycle(
   bucket text DEFAULT NULL, server text DEFAULT NULL)
@@ -707,6 +754,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_get_bucket_lifecycle' LANGUAGE C VOLATILE PARALLE
 
 COMMENT ON FUNCTION s3_get_bucket_lifecycle(text, text) IS
 'The lifecycle rules, as s3_put_bucket_lifecycle takes them; NULL where there are none.';
+REVOKE EXECUTE ON FUNCTION s3_get_bucket_lifecycle(text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_delete_bucket_lifecycle(
   bucket text DEFAULT NULL, server text DEFAULT NULL)
@@ -715,6 +763,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_delete_bucket_lifecycle' LANGUAGE C VOLATILE PARA
 
 COMMENT ON FUNCTION s3_delete_bucket_lifecycle(text, text) IS
 'Removes the bucket''s lifecycle rules.';
+REVOKE EXECUTE ON FUNCTION s3_delete_bucket_lifecycle(text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_put_bucket_versioning(
   enabled boolean, bucket text DEFAULT NULL, server text DEFAULT NULL)
@@ -723,6 +772,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_put_bucket_versioning' LANGUAGE C VOLATILE PARALL
 
 COMMENT ON FUNCTION s3_put_bucket_versioning(boolean, text, text) IS
 'Keeps old versions of the bucket''s objects from now on, or stops to. The versions there are stay.';
+REVOKE EXECUTE ON FUNCTION s3_put_bucket_versioning(boolean, text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_get_bucket_versioning(
   bucket text DEFAULT NULL, server text DEFAULT NULL)
@@ -731,6 +781,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_get_bucket_versioning' LANGUAGE C VOLATILE PARALL
 
 COMMENT ON FUNCTION s3_get_bucket_versioning(text, text) IS
 'Enabled or Suspended; NULL where versioning was never enabled.';
+REVOKE EXECUTE ON FUNCTION s3_get_bucket_versioning(text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_setup_bucket(
   bucket text, allowed_origins text[] DEFAULT NULL, public_read boolean DEFAULT false, server text DEFAULT NULL)
@@ -739,6 +790,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_setup_bucket' LANGUAGE C VOLATILE PARALLEL UNSAFE
 
 COMMENT ON FUNCTION s3_setup_bucket(text, text[], boolean, text) IS
 'Makes a bucket ready for presigned URLs: creates it where it does not exist; lets browsers from allowed_origins use it (CORS); blocks public access, or with public_read lets everybody read its objects; adds a lifecycle rule that aborts multipart uploads after 7 days, unless there is a rule for them. Tells each step; may be repeated. 22023 for an origin that no browser sends.';
+REVOKE EXECUTE ON FUNCTION s3_setup_bucket(text, text[], boolean, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_doctor(
   bucket text DEFAULT NULL, server text DEFAULT NULL)
@@ -747,6 +799,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_doctor' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 
 
 COMMENT ON FUNCTION s3_doctor(text, text) IS
 'Tries the set-up out: settings, credentials, connection, clock, region, bucket, writing, reading and deleting a probe object, CORS. ok is NULL for what was not tried or is not known. Writes nothing in a read-only transaction. Never an error for what it finds.';
+REVOKE EXECUTE ON FUNCTION s3_doctor(text, text) FROM PUBLIC;
 
 -- ---------------------------------------------------------------- versions
 
@@ -757,6 +810,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_list_object_versions' LANGUAGE C VOLATILE PARALLE
 
 COMMENT ON FUNCTION s3_list_object_versions(text, bigint, text, text) IS
 'All versions of the objects whose keys start with prefix, and their delete markers: by key, the newest first, max_keys rows at most. version_id is null (a text) for versions from before versioning. A marker has no size.';
+REVOKE EXECUTE ON FUNCTION s3_list_object_versions(text, bigint, text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_delete_object_versions(
   keys text[], version_ids text[], bucket text DEFAULT NULL, server text DEFAULT NULL)
@@ -765,6 +819,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_delete_object_versions' LANGUAGE C VOLATILE PARAL
 
 COMMENT ON FUNCTION s3_delete_object_versions(text[], text[], text, text) IS
 'Deletes versions and delete markers for good; version_ids[i] is one of keys[i]. One row for each, in their order, with S3''s Code and message for one that it did not delete. There need not be one. They are gone whatever becomes of the transaction.';
+REVOKE EXECUTE ON FUNCTION s3_delete_object_versions(text[], text[], text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_restore_version(
   key text, version_id text, bucket text DEFAULT NULL, server text DEFAULT NULL,
@@ -774,6 +829,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_restore_version' LANGUAGE C VOLATILE PARALLEL UNS
 
 COMMENT ON FUNCTION s3_restore_version(text, text, text, text) IS
 'Makes an old version of an object, of up to 5 GiB, the current one again: a copy of it becomes the newest version, with its metadata. P0002 where there is no such version. NULL for a NULL key or version_id.';
+REVOKE EXECUTE ON FUNCTION s3_restore_version(text, text, text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_move_object(
   source_key text, key text, bucket text DEFAULT NULL, server text DEFAULT NULL,
@@ -783,6 +839,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_move_object' LANGUAGE C VOLATILE PARALLEL UNSAFE 
 
 COMMENT ON FUNCTION s3_move_object(text, text, text, text) IS
 'Gives an object, of up to 5 GiB, another key: copies it with its metadata, then deletes source_key. Where the deletion fails, both are there. P0002 where there is no such object. NULL for a NULL key.';
+REVOKE EXECUTE ON FUNCTION s3_move_object(text, text, text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_settings(
   bucket text DEFAULT NULL, server text DEFAULT NULL)
@@ -791,6 +848,7 @@ AS 'MODULE_PATHNAME', 'neon_s3_settings' LANGUAGE C VOLATILE PARALLEL UNSAFE COS
 
 COMMENT ON FUNCTION s3_settings(text, text) IS
 'What is in force for a bucket and server, and where each value comes from: an argument, a server option, a setting, the environment, a profile or a default. Secrets show as ****.';
+REVOKE EXECUTE ON FUNCTION s3_settings(text, text) FROM PUBLIC;
 
 -- ---------------------------------------------------------------- activity
 
@@ -833,70 +891,6 @@ AS 'MODULE_PATHNAME', 'neon_s3_stats_reset' LANGUAGE C VOLATILE PARALLEL RESTRIC
 
 COMMENT ON FUNCTION s3_stats_reset() IS
 'Sets the numbers of s3_stats to zero.';
+REVOKE EXECUTE ON FUNCTION s3_stats_reset() FROM PUBLIC;
 
 GRANT SELECT ON s3_progress, s3_stats TO PUBLIC;
-
--- ---------------------------------------------------------------- who may
-
--- Whoever signs or asks S3 acts with the server's credentials.
-REVOKE EXECUTE ON FUNCTION
-  s3_presign_get(text, interval, text, text, text, text, jsonb, jsonb, timestamptz),
-  s3_presign_put(text, text, interval, bigint, bytea, boolean, text, text, jsonb, jsonb, timestamptz),
-  s3_presign_head(text, interval, text, text, text, jsonb, jsonb, timestamptz),
-  s3_presign_delete(text, interval, text, text, text, jsonb, jsonb, timestamptz),
-  s3_presign(text, text, interval, text, text, jsonb, jsonb, timestamptz),
-  s3_presign_explain(text, text, interval, text, text, jsonb, jsonb, timestamptz),
-  s3_presign_upload_part(text, text, integer, interval, text, text, jsonb, jsonb, timestamptz),
-  s3_presign_post(text, interval, text, bigint, bigint, jsonb, jsonb, text, text, timestamptz),
-  s3_presign_upload(text, text, interval, text, bigint, bytea, boolean, text, text),
-  s3_put_object(text, bytea, text, jsonb, boolean, text, text),
-  s3_get_object(text, bigint, bigint, text, text, text),
-  s3_put_large_object(text, oid, text, jsonb, boolean, text, text),
-  s3_get_large_object(text, oid, text, text, text),
-  s3_head_object(text, text, text, text),
-  s3_object_exists(text, text, text),
-  s3_copy_object(text, text, text, text, text),
-  s3_delete_object(text, text, text, text),
-  s3_delete_objects(text[], text, text),
-  s3_head_objects(text[], text, text),
-  s3_put_objects(text[], bytea[], text, jsonb, boolean, text, text),
-  s3_get_objects(text[], text, text),
-  s3_list_objects(text, text, text, bigint, text, text),
-  s3_create_multipart_upload(text, text, jsonb, text, text),
-  s3_complete_multipart_upload(text, text, jsonb, text, text),
-  s3_abort_multipart_upload(text, text, text, text),
-  s3_list_parts(text, text, text, text),
-  s3_list_multipart_uploads(text, text, text),
-  s3_create_bucket(text, text),
-  s3_delete_bucket(text, text),
-  s3_bucket_exists(text, text),
-  s3_list_buckets(text),
-  s3_put_bucket_cors(jsonb, text, text),
-  s3_get_bucket_cors(text, text),
-  s3_delete_bucket_cors(text, text),
-  s3_put_bucket_policy(jsonb, text, text),
-  s3_get_bucket_policy(text, text),
-  s3_delete_bucket_policy(text, text),
-  s3_put_public_access_block(boolean, text, text),
-  s3_get_public_access_block(text, text),
-  s3_put_bucket_lifecycle(jsonb, text, text),
-  s3_get_bucket_lifecycle(text, text),
-  s3_delete_bucket_lifecycle(text, text),
-  s3_put_bucket_versioning(boolean, text, text),
-  s3_get_bucket_versioning(text, text),
-  s3_list_object_versions(text, bigint, text, text),
-  s3_delete_object_versions(text[], text[], text, text),
-  s3_restore_version(text, text, text, text),
-  s3_move_object(text, text, text, text),
-  s3_setup_bucket(text, text[], boolean, text),
-  s3_doctor(text, text),
-  s3_settings(text, text),
-  s3_stats_reset(),
-  s3_governed_changed(),
-  s3_guard_files(),
-  s3_enqueue_deletes(),
-  s3_arm_lifecycle(boolean),
-  s3_gc(interval, boolean, regclass)
-FROM PUBLIC;
-
-REVOKE EXECUTE ON PROCEDURE s3_run_outbox(integer) FROM PUBLIC;
