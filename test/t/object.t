@@ -185,6 +185,28 @@ subtest 'copies' => sub {
     "SELECT s3_copy_object('x', 'y', source_bucket => 'a/b');");
 };
 
+# ---------------------------------------------------------------- connections
+
+# With faults.t, which asks a server that keeps all connections: a real one, whose replies to HEAD, PUT and
+# DELETE end in ways of their own.
+subtest 'one connection for all requests, and it is kept' => sub {
+  plan skip_all => 'no /proc/net/tcp' if !-r '/proc/net/tcp';
+  my ($port) = $ENV{S3_ENDPOINT} =~ /:(\d+)/;
+  my $session = $db->session(s3_settings($bucket));
+  my %seen;
+  for my $round (1 .. 5) {
+    for my $call ("s3_put_object('kept', 'hello')", "s3_head_object('kept')", "s3_object_exists('nothing')",
+      "s3_get_object('kept')", "s3_get_object('kept', 1, 2)", "s3_list_objects(max_keys => 1)",
+      "s3_copy_object('kept', 'copied')", "s3_delete_object('kept')", "s3_delete_object('copied')") {
+      is $session->run("SELECT count(*) FROM $call;")->{out}, 1, $call;
+      my @now = $session->connections($port);
+      is @now, 1, '... leaves one connection open';
+      $seen{$_} = 1 for @now;
+    }
+  }
+  is keys %seen, 1, '... the same for all requests';
+};
+
 # ---------------------------------------------------------------- overwrite
 
 subtest 'overwrite => false' => sub {
