@@ -279,9 +279,11 @@ void DefineRequestSettings() {
                            /*check_hook=*/nullptr,
                            /*assign_hook=*/nullptr,
                            /*show_hook=*/nullptr);
-  DefineText("neon_s3.allowed_hosts", "Hosts that requests may go to: names, or *.name.",
-             "Empty for every host. Presigned URLs are not concerned.", &settings.allowed_hosts, "",
-             CheckHosts);
+  DefineText("neon_s3.allowed_hosts",
+             "Hosts that requests may go to, such as s3.example.com, *.example.org.",
+             "With or without the bucket in front. Empty for every host. Presigned URLs are not "
+             "concerned.",
+             &settings.allowed_hosts, "", CheckHosts);
 }
 
 void DefineCredentialSettings() {
@@ -304,37 +306,42 @@ void DefineCredentialSettings() {
 }
 
 void DefinePlaceSettings() {
-  DefineText("neon_s3.region", "Region of the bucket, part of every signature.", nullptr,
-             &settings.region, "us-east-1", CheckRegion, PGC_SUSET, AssignRegion);
+  DefineText("neon_s3.region", "Region of the bucket, part of every signature.",
+             "Names Amazon S3's own endpoint where neon_s3.endpoint is empty.", &settings.region,
+             "us-east-1", CheckRegion, PGC_SUSET, AssignRegion);
   DefineText("neon_s3.bucket", "Bucket for calls that name none.", nullptr, &settings.bucket, "",
              CheckOption<&Settings::bucket>);
   DefineText("neon_s3.endpoint", "Endpoint of the S3 server: http[s]://host[:port][/base].",
-             "Empty for Amazon S3's own endpoint in neon_s3.region.", &settings.endpoint, "",
-             CheckOption<&Settings::endpoint>);
+             "Without the bucket. Empty for Amazon S3's own endpoint in neon_s3.region.",
+             &settings.endpoint, "", CheckOption<&Settings::endpoint>);
   DefineText("neon_s3.public_endpoint", "Endpoint that clients reach: URLs are signed for it.",
              "Empty where it is the same as neon_s3.endpoint.", &settings.public_endpoint, "",
              CheckOption<&Settings::public_endpoint>);
   DefineText(
-      "neon_s3.public_url_base", "What comes before the key in public URLs.",
-      "http[s]://host[:port][/base]; the bucket is not added. Empty for the bucket's own URL.",
+      "neon_s3.public_url_base", "What comes before the key in public URLs, such as a CDN's.",
+      "http[s]://host[:port][/base]; the bucket is not added. Empty for the bucket's own URL. A "
+      "server with its own bucket or endpoint has its own base or none.",
       &settings.public_url_base, "", CheckOption<&Settings::public_url_base>);
-  DefineCustomEnumVariable(
-      "neon_s3.addressing_style", "Where the bucket stands in a URL: in the host or in the path.",
-      "auto: in the host at Amazon S3, unless its name has a dot; else in the path.",
-      /*valueAddr=*/&addressing_style,
-      /*bootValue=*/static_cast<int>(AddressingStyle::kAuto),
-      /*options=*/kAddressingStyles,
-      /*context=*/PGC_SUSET,
-      /*flags=*/0,
-      /*check_hook=*/CheckAddressingStyle,
-      /*assign_hook=*/AssignAddressingStyle,
-      /*show_hook=*/nullptr);
+  DefineCustomEnumVariable("neon_s3.addressing_style",
+                           "Where the bucket stands in a URL: in the host or in the path.",
+                           "virtual: in the host. path: in the path. auto: in the host at Amazon "
+                           "S3, unless its name has "
+                           "a dot; else in the path.",
+                           /*valueAddr=*/&addressing_style,
+                           /*bootValue=*/static_cast<int>(AddressingStyle::kAuto),
+                           /*options=*/kAddressingStyles,
+                           /*context=*/PGC_SUSET,
+                           /*flags=*/0,
+                           /*check_hook=*/CheckAddressingStyle,
+                           /*assign_hook=*/AssignAddressingStyle,
+                           /*show_hook=*/nullptr);
 }
 
 void DefineCallSettings() {
   DefineText("neon_s3.files_table",
-             "Table of the files' metadata, looked up along the search_path.", nullptr,
-             &settings.files_table, "s3_files", nullptr, PGC_USERSET);
+             "Table of the files' metadata, looked up along the search_path.",
+             "s3_save_metadata and the functions of uploads use it.", &settings.files_table,
+             "s3_files", nullptr, PGC_USERSET);
   DefineText("neon_s3.server", "Foreign server for calls that name none.",
              "Empty for the settings neon_s3.* alone.", &settings.server, "", nullptr, PGC_USERSET);
   DefineSeconds("neon_s3.expires_in", "How long a presigned URL is good for by default.",
