@@ -6,7 +6,7 @@
 {
   build_packages=(g++ make pkg-config libcurl4-openssl-dev libssl-dev libpugixml-dev nlohmann-json3-dev)
   s3_packages=(ceph-mon ceph-osd radosgw ceph-common curl ca-certificates openssl)
-  check_packages=(cmake ninja-build libgtest-dev perl python3 python3-boto3 python3-flask python3-psycopg2 shellcheck clang-format)
+  check_packages=(cmake ninja-build libgtest-dev perl python3 python3-boto3 python3-flask python3-psycopg2 shellcheck clang-format pgbouncer)
 
   # The same for systems without apt: commands, and modules of pkg-config.
   build_commands=(g++ make pkg-config)
@@ -181,14 +181,19 @@ find_missing_packages() { # PKG...
 # Runs as root in a shell of its own, one at a time on this machine.
 update_packages() { apt-get -q update || echo "some package sources did not answer"; }
 
-# A new postgresql-N would create and start a cluster of its own; nobody asked for that.
+# A new postgresql-N would create and start a cluster of its own, pgbouncer would start; nobody asked for that.
 install_packages() { # PKG...
-  local conf=/etc/postgresql-common/createcluster.d
+  local conf=/etc/postgresql-common/createcluster.d policy=/usr/sbin/policy-rc.d
   export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+  [[ ! -e $policy ]] || policy=
   # shellcheck disable=SC2064
-  trap "rm -f $conf/neon_s3.conf; rmdir $conf 2>/dev/null || true" EXIT
+  trap "rm -f $conf/neon_s3.conf $policy; rmdir $conf 2>/dev/null || true" EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM
+  if [[ -n $policy ]]; then
+    printf '#!/bin/sh\nexit 101\n' >$policy
+    chmod 755 $policy
+  fi
   update_packages
   if [[ " $* " =~ \ postgresql-[0-9]+\  ]]; then
     mkdir -p "$conf"
@@ -284,10 +289,12 @@ default_pg_major() {
   printf '%s\n' "$major"
 }
 
-# Sets PG_CONFIG, and pg_packages to what must be installed for it.
+# Sets PG_CONFIG, pg_packages to what must be installed for it, and pg_check_packages to what single tests
+# need besides, where apt has it for this version.
 choose_postgres() {
   local major
   pg_packages=()
+  pg_check_packages=()
   if [[ -n ${PG_CONFIG:-} ]]; then
     PG_CONFIG=$(command -v "$PG_CONFIG") || die "PG_CONFIG is not a command"
   elif has_apt; then
@@ -295,6 +302,7 @@ choose_postgres() {
     [[ -n $major ]] || major=$(default_pg_major)
     PG_CONFIG=/usr/lib/postgresql/$major/bin/pg_config
     pg_packages=("postgresql-$major" "postgresql-server-dev-$major")
+    ! apt-cache show "postgresql-$major-cron" >/dev/null 2>&1 || pg_check_packages=("postgresql-$major-cron")
   else
     PG_CONFIG=pg_config
   fi
@@ -307,13 +315,13 @@ require_postgres() {
 }
 
 require_everything() { # demo|check
+  choose_postgres
   local packages=("${build_packages[@]}" "${s3_packages[@]}")
   local commands=("${build_commands[@]}" "${s3_commands[@]}")
   if [[ $1 == check ]]; then
-    packages+=("${check_packages[@]}")
+    packages+=("${check_packages[@]}" "${pg_check_packages[@]}")
     commands+=("${check_commands[@]}")
   fi
-  choose_postgres
   require_packages "${pg_packages[@]}" "${packages[@]}"
   require_commands "$PG_CONFIG" "${commands[@]}" -- "${build_modules[@]}"
   require_postgres

@@ -1,4 +1,5 @@
-# Every SQL block of the README and of each page in docs/ runs, in order, in one session of a fresh database for each.
+# Every SQL block of the README and of each page in docs/ runs, in order, in one session of a fresh database for each;
+# those of docs/recipes.md in recipes.t, which has the roles, pools and shards for them.
 # A block that follows the line "<!-- not run: WHY -->" does not; one that follows "<!-- against a server -->"
 # reaches the S3 server of the environment, where the bucket is my-bucket.
 use v5.32;
@@ -64,7 +65,7 @@ sub run_blocks {
 }
 
 my %output;
-for my $page ('README.md', map { s{.*/}{docs/}r } glob repo_dir() . '/docs/*.md') {
+for my $page ('README.md', grep { $_ ne 'docs/recipes.md' } map { s{.*/}{docs/}r } glob repo_dir() . '/docs/*.md') {
   my @blocks = blocks(NeonS3Test::slurp(repo_dir() . "/$page")) or next;
   $output{$page} = run_blocks($page, @blocks);
 }
