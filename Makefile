@@ -1,7 +1,7 @@
 # neon_s3 with PGXS: make, make install, make installcheck (PG_CONFIG=... for another PostgreSQL).
 EXTENSION = neon_s3
 MODULE_big = neon_s3
-DATA = sql/neon_s3--1.0.sql
+DATA = $(wildcard sql/neon_s3--*.sql)
 OBJS = $(patsubst %.cpp,%.o,$(wildcard src/core/*.cpp src/net/*.cpp src/pg/*.cpp))
 REGRESS = extension presign post_policy settings server upload object list batch large_object multipart stats bucket doctor lifecycle
 
@@ -19,6 +19,13 @@ EXTRA_CLEAN = $(OBJS:.o=.d) $(OBJS:.o=.bc)
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
+
+# A PostgreSQL with JIT wants bitcode too, which only clang makes: where it is missing, JIT inlines nothing of ours.
+CLANG ?= $(shell sed -n 's/^CLANG *= *//p' $(dir $(PGXS))../Makefile.global 2>/dev/null)
+ifeq ($(shell command -v $(firstword $(CLANG) clang)),)
+override with_llvm = no
+endif
+
 include $(PGXS)
 
 # PGXS leaves PG_CXXFLAGS out of the bitcode, whose dependency files would overwrite the objects'.
