@@ -281,6 +281,31 @@ sub restart_with_files {
   die "no server with other files: $out$err" if $status;
 }
 
+# A pg_basebackup of this server, started beside it. It shares the port's number: it listens on a socket of its own
+# only. options: standby (follows this one), conf.
+sub copy_of_server {
+  my ($self, $name, %options) = @_;
+  my $base = "$self->{dir}/pg";
+  my ($data, $socket) = ("$base/$name", "$base/${name}_sock");
+  mkdir $_ for $data, $socket;
+  chown((stat $self->{env}{PGDATA})[ 4, 5 ], $data, $socket);
+  chmod 0700, $data;
+  $self->as_server_user([ "$self->{bin}/pg_basebackup", '-D', $data, qw(-X stream -c fast --no-sync), $options{standby} ? '-R' : () ],
+    %{ $self->{env} });
+  my $copy = $self->with(PGHOST => $socket, PGDATA => $data);
+  $copy->{start} = [ '-l', "$base/log/$name.log", '-o',
+    "-p $self->{env}{PGPORT} -c listen_addresses= -c unix_socket_directories=$socket" ];
+  $copy->append_conf($options{conf}) if $options{conf};
+  $copy->copy_control('start', @{ $copy->{start} });
+  push @cleanups, sub { eval { $copy->copy_control(qw(-m immediate stop)) } };
+  return $copy;
+}
+
+sub copy_control {
+  my ($self, @command) = @_;
+  $self->as_server_user([ "$self->{bin}/pg_ctl", '-D', $self->{env}{PGDATA}, '-w', @command ], %{ $self->{env} });
+}
+
 # More settings for postgresql.conf: the file keeps its owner and its mode.
 sub append_conf {
   my ($self, $text) = @_;

@@ -13,19 +13,7 @@ neon_s3.bucket = 'my-bucket'
 CONF
 $primary->do('CREATE EXTENSION neon_s3;', 'SELECT s3_create_files_table();');
 
-# The standby shares the primary's port number: it listens on a socket of its own only.
-my $base = "$primary->{dir}/pg";
-sub run { $primary->as_server_user([@_], %{ $primary->{env} }) }
-mkdir "$base/$_" for qw(standby standby_sock);
-chown((stat $primary->{env}{PGDATA})[ 4, 5 ], map { "$base/$_" } qw(standby standby_sock));
-chmod 0700, "$base/standby";
-run("$primary->{bin}/pg_basebackup", '-D', "$base/standby", '-R', '-X', 'stream', '-c', 'fast', '--no-sync');
-my @pg_ctl = ("$primary->{bin}/pg_ctl", '-D', "$base/standby", '-w');
-run(@pg_ctl, '-l', "$base/log/standby.log", '-o',
-  "-p $primary->{env}{PGPORT} -c listen_addresses= -c unix_socket_directories=$base/standby_sock", 'start');
-$primary->on_end(sub { run(@pg_ctl, '-m', 'immediate', 'stop') });
-
-my $standby = $primary->with(PGHOST => "$base/standby_sock");
+my $standby = $primary->copy_of_server('standby', standby => 1);
 is $standby->value('SELECT pg_is_in_recovery();'), 't', 'it is a standby';
 my $sign = "SELECT s3_presign_put('k', 'image/png', signed_at => '2026-01-01 00:00:00Z');";
 is $standby->value($sign), $primary->value($sign), 'both sign the same';
