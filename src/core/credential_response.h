@@ -13,8 +13,8 @@ constexpr std::size_t kMaxCredentialReplySize = 64 << 10;
 
 // {"AccessKeyId": …, "SecretAccessKey": …, "Token": …, "Expiration": …, "Code": "Success"}; the
 // last three may be missing. `source` is who answered, for messages. kMalformedReply for anything
-// else, of more than 64 KiB or deeper than 16 levels; kRefused for a Code that is no success. (The
-// parser keeps a copy of the text it last saw, which it frees as it is.)
+// else, of more than 64 KiB or deeper than 16 levels; kRefused for a Code that tells of a failure.
+// (The parser keeps a copy of the text it last saw, which it frees as it is.)
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html
 OwnedCredentials ParseCredentialDocument(std::string_view body, const std::string& source);
 

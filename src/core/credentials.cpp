@@ -21,7 +21,7 @@ unsigned CodePoint(std::string_view text, std::size_t size) {
   return code;
 }
 
-// Controls, white space other than a space, and what nobody sees.
+// Controls, white space other than a space, and invisible characters.
 bool IsStrange(unsigned code) {
   constexpr struct {
     unsigned first, last;

@@ -214,7 +214,7 @@ void ValidateBucketName(std::string_view bucket) {
   if (valid) return;
   throw Error(ErrorCode::kBadArgument, "invalid bucket name \"" + std::string(bucket) + "\"",
               "A bucket name has 3 to 63 lower-case letters, digits, dots and hyphens, "
-              "and is no IP address.");
+              "and is not an IP address.");
 }
 
 Address ResolveAddress(const Endpoint& endpoint, AddressingStyle style, std::string_view bucket) {

@@ -9,8 +9,8 @@ namespace neon_s3 {
 
 class ListingGuard {
  public:
-  // For every page that is not the last: `marker` is where the next one starts. kMalformedReply
-  // where markers lead in a circle, or hundreds of pages in a row have no entries.
+  // Call it for every page but the last; `marker` is where the next one starts. kMalformedReply
+  // if markers lead in a circle, or hundreds of pages in a row are empty.
   void Check(std::string_view marker, std::size_t entries);
 
  private:

@@ -1,4 +1,4 @@
-// RFC 2047: how Amazon writes metadata that is no ASCII.
+// RFC 2047: how Amazon writes metadata that is not ASCII.
 #pragma once
 
 #include <string>

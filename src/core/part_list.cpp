@@ -72,7 +72,7 @@ CompletedPart ParsePart(const Json& json) {
       part.checksums.emplace_back(member->aws_name, TextOf(value, name, part.part_number));
     }
   }
-  if (part.etag.empty()) Refuse("part " + number + " has no etag");
+  if (part.etag.empty()) Refuse("part " + number + " lacks its etag");
   return part;
 }
 

@@ -180,7 +180,7 @@ struct Judgement {
   std::string message, hint;
 };
 
-// 412 and its like: somebody else's change, which is what the caller asked about.
+// 412 and its like: a condition that the caller had asked for does not hold.
 std::optional<Judgement> JudgePrecondition(const S3Request& request, int status,
                                            std::string_view s3_code) {
   if (status != 412 && s3_code != "PreconditionFailed") return std::nullopt;

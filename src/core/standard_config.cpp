@@ -46,7 +46,7 @@ class Reader {
     if (found == sections.end()) {
       throw Error(ErrorCode::kCredentialsFile, services.source + " is \"" +
                                                    WithoutControls(services.text) +
-                                                   "\", but there is no such section");
+                                                   "\", but that section does not exist");
     }
     return {found->second, "endpoint_url of section \"services " + services.text + "\""};
   }

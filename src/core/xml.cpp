@@ -54,7 +54,7 @@ bool HasNul(std::string_view text) {
   return false;
 }
 
-// "ns2:Key" means Key: nobody's reply mixes namespaces.
+// "ns2:Key" means Key: no server mixes namespaces in a reply.
 void DropPrefix(pugi::xml_node node) {
   const char* colon = std::strchr(node.name(), ':');
   if (colon == nullptr) return;

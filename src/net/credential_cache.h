@@ -27,7 +27,7 @@ class CredentialCache {
   // Credentials are fetched again in the last five minutes before they expire (or, where that is
   // not known, after 15), but after any fetch not for 10 seconds. Where that fails, the old ones do
   // until they expire; then the error is thrown, to each who asks in those 10 seconds. kCancelled
-  // is not remembered. kMalformedReply for credentials that are no longer good at `now`.
+  // is not remembered. kMalformedReply for credentials that have expired at `now`.
   const OwnedCredentials* Get(std::string_view key, std::int64_t now, const Fetch& fetch);
 
  private:

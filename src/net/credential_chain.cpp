@@ -65,7 +65,8 @@ void CheckPart(std::string_view value, const char* name) {
   throw Error(ErrorCode::kNoCredentials, std::string(name) + " " + fault, kCredentialHint);
 }
 
-// False where there is no key; kNoCredentials for half of one, and for what can't be one.
+// Returns false where no part of a key is given. kNoCredentials where only half of it is, or where
+// a part has characters that no key has.
 bool CheckKey(const Credentials& key, const KeyNames& names) {
   const bool has_id = !key.access_key_id.empty(), has_secret = !key.secret_access_key.empty();
   if (!has_id && !has_secret && key.session_token.empty()) return false;
@@ -247,7 +248,7 @@ const StandardConfig& CredentialChain::Configuration(const ChainRequest& request
   const bool is_good = config_until_ == MonotonicTime::max() || clock_() < config_until_;
   if (is_same && is_good) return config_;
 
-  config_providers_.clear();  // it is nobody's unless all goes well
+  config_providers_.clear();  // so that an error leaves no valid configuration
   NamedProfile profile{};
   if (Lists(Provider::kProfile))
     profile = profiles_.Look(request.credentials_file, request.profile);

@@ -42,7 +42,7 @@ struct FileText {
 // rules. Never waits: not for the writer of a FIFO either.
 std::optional<FileText> ReadFile(const std::string& path, FileKind kind);
 
-// Nothing where there is no such file, or it can't be told: ReadFile() says why.
+// Nothing where the file does not exist or can't be examined: ReadFile() says why.
 std::optional<FileIdentity> IdentifyFile(const std::string& path);
 
 // kCredentialsFile unless the file, as it was read, keeps the rules of kPrivate.

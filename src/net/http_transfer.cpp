@@ -348,7 +348,7 @@ void HttpTransfer::CheckResult(CURLcode code) const {
   if (code == CURLE_OUT_OF_MEMORY) throw std::bad_alloc();
   if (code == CURLE_OPERATION_TIMEDOUT) RaiseTimeout();
   if (refusal_ != nullptr && code == CURLE_COULDNT_CONNECT) RaiseRefusal();
-  // A name that nobody knows is no loopback address.
+  // A host name that does not resolve is not a loopback address either.
   if (lacks_tls() && code == CURLE_COULDNT_RESOLVE_HOST) RaiseRefusal();
   Raise(MeaningOf(code), host_, Legible(*error_text_ ? error_text_ : curl_easy_strerror(code)));
 }
@@ -362,7 +362,7 @@ void HttpTransfer::CheckLength() const {
                             !reception_.response.Header("transfer-encoding").empty();
   if (!limits_.needs_length || is_delimited || !reception_.has_body) return;
   Raise(ErrorCode::kMalformedReply, host_,
-        "Its body has no length, so that nobody can tell whether it was cut.");
+        "The reply does not give the length of its body, which may have been cut short.");
 }
 
 }  // namespace neon_s3

@@ -24,7 +24,7 @@ struct Location {
 
 // Region and endpoint: as set, else as configured, else us-east-1 and Amazon's endpoint there, the
 // one for FIPS or dual stack where that is configured. The errors of ParseEndpointUrl() and
-// ValidateRegion(), with their source; kUnsupported for FIPS where Amazon has no such endpoints.
+// ValidateRegion(), with their source; kUnsupported for FIPS in regions where Amazon offers none.
 Location Locate(const LocationSettings& settings, const StandardConfig& config);
 
 }  // namespace neon_s3

@@ -13,8 +13,8 @@ bool MayBeDone(const S3Error& error) {
   return error.attempts() > 1 && error.s3_code() == "NoSuchUpload";
 }
 
-// `lost` is the retry's error, which stands where there is no object. The ETag of an object in
-// parts ends in their number, but not everywhere.
+// Throws `lost`, the retry's error, where the object does not exist. The ETag of an object that was
+// uploaded in parts ends in their number, but not on every server.
 WrittenObject FindCompleted(S3Client& s3, const S3Request& request, std::size_t part_count,
                             const S3Error& lost) {
   s3.Submit(0, HeadObject(request.bucket, *request.key));

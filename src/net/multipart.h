@@ -1,4 +1,4 @@
-// How multipart uploads end, also where nobody heard that they did. C++ side.
+// How multipart uploads end, even where the reply that said so was lost. C++ side.
 #pragma once
 
 #include <string_view>
@@ -10,8 +10,8 @@
 
 namespace neon_s3 {
 
-// Completes an upload. Where its answer was lost, and the retry finds no such upload, the object is
-// looked at: what was completed all the same is no error.
+// Completes an upload. Where the reply was lost, and the retry gets NoSuchUpload, the object tells
+// whether the first attempt had completed the upload, which is then a success.
 WrittenObject CompleteUpload(S3Client& s3, std::string_view bucket, std::string_view key,
                              std::string_view upload_id, std::vector<CompletedPart> parts,
                              bool overwrite);

@@ -230,7 +230,7 @@ bool ProfileSource::Reread(WatchedFile* file, MonotonicTime now) {
   file->looked_at.reset();
   file->identity.reset();
   file->contents = {};
-  // A config file without keys is nobody's secret.
+  // A config file without keys holds no secret.
   const bool may_be_open = file->kind == ProfileFileKind::kConfig;
   const std::optional<FileText> contents =
       ReadFile(file->path, may_be_open ? FileKind::kConfig : FileKind::kPrivate);

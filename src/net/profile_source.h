@@ -29,15 +29,15 @@ class ProfileSource {
   // `credentials_file`, or $AWS_SHARED_CREDENTIALS_FILE, or ~/.aws/credentials of the process's
   // user, and in $AWS_CONFIG_FILE, or ~/.aws/config. Good until the next call.
   //
-  // Files are looked at once a second at most. Nothing where files or a profile that nobody asked
-  // for are not there, or say nothing of credentials; kCredentialsFile where somebody did, where a
-  // file is refused (file_reader.h), and where a profile has half of a key, a role that can't be
-  // assumed, or a scheme that is not supported: SSO, login_session, credential_process,
-  // credential_source, mfa_serial.
+  // Files are looked at once a second at most. Nothing where the default files or the default
+  // profile do not exist or hold no credentials. kCredentialsFile where that is so of a file or
+  // profile that was named, where a file is refused (file_reader.h), and where a profile has half
+  // of a key, a role that can't be assumed, or a scheme that is not supported: SSO, login_session,
+  // credential_process, credential_source, mfa_serial.
   std::optional<ChosenProfile> Find(std::string_view credentials_file, std::string_view profile);
 
-  // The same profile, whatever it says of credentials: null where "default" is not there. The
-  // errors of files, and kCredentialsFile where a profile that somebody named is not there.
+  // The same profile, with or without credentials: null where "default" does not exist. The errors
+  // of files, and kCredentialsFile where a profile that was named does not exist.
   NamedProfile Look(std::string_view credentials_file, std::string_view profile);
 
   // When Find() will look at the files of the last call again. Only after it has returned.
@@ -47,7 +47,7 @@ class ProfileSource {
   struct WatchedFile {
     std::string path;
     ProfileFileKind kind;
-    bool required;  // somebody named it
+    bool required;  // it was named, and is not the default
     std::optional<FileIdentity> identity;
     std::optional<MonotonicTime> looked_at;
     ProfileFile contents;

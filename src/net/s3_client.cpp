@@ -277,7 +277,7 @@ void S3Client::OnProbe(S3Job* job, HttpReply reply) {
   const int status = reply.error ? 0 : reply.response.status;
   if (status / 100 != 4 && status / 100 != 3) return OnFailure(job, refusal);
   if (Redirect(job, reply.response)) return;
-  // Somebody may just have deleted it: that is not why it was refused.
+  // 404: deleted since, which is not why the HEAD was refused.
   OnFailure(job, status == 404 ? refusal : reply);
 }
 

@@ -32,7 +32,7 @@ struct NewFile {
 // assignment does it. content_type and size go only where the table has such columns that are not
 // generated, and where they are given. Further columns are read as jsonb_populate_record() does;
 // 22023 where they are not an object, or name the key, what identifies the file or is measured;
-// 42703 where there is no such column.
+// 42703 for a column that does not exist.
 //
 // Returns a row of `result` (id, object_key, file_url, user_id, upload_timestamp) in the caller's
 // memory: what is in the table, or what was given and NULL in columns that the caller may not read

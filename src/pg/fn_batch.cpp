@@ -18,7 +18,7 @@ namespace {
 
 struct Head {
   bool found = false;
-  std::optional<ObjectInfo> object;  // none: not found, or told in a way that nobody understands
+  std::optional<ObjectInfo> object;  // none: not found, or the reply was malformed
   std::string error;
 };
 

@@ -63,7 +63,7 @@ bool BucketExists(std::string_view bucket, S3Client& s3) {
     return Exists(s3, HeadBucket(bucket));
   } catch (const S3Error& error) {
     if (error.status() != 403 || error.code() == ErrorCode::kNoCredentials) throw;
-    return true;  // somebody's who doesn't let us in
+    return true;  // it exists, and is not ours to read
   }
 }
 

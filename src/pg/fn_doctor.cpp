@@ -322,7 +322,7 @@ class Doctor {
     }
   }
 
-  // As a browser sends it: nobody signs it.
+  // As a browser sends it: unsigned.
   void Preflight(const std::string& origin) {
     service_.is_anonymous = true;
     S3Client& s3 = call_.BeginAt(service_, MakeLimits());

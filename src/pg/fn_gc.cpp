@@ -33,7 +33,7 @@ struct Run {
   Place place;
   List* tables;
   TimestampTz started_at;
-  TimestampTz cutoff;  // nothing is judged that is not older
+  TimestampTz cutoff;  // younger objects are left alone
   bool dry_run;
 };
 
@@ -46,7 +46,7 @@ void Tell(const Run& run, const char* kind, Datum key, std::int64_t size, const 
   row.Put(run.fcinfo);
 }
 
-// What has no time is not judged.
+// Returns false where the server gave no time: such objects are left alone.
 bool IsOld(const Run& run, const std::optional<std::int64_t>& unix_time) {
   constexpr int64 kEpochs = (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
   return unix_time && *unix_time - kEpochs < run.cutoff;
@@ -90,7 +90,7 @@ const Found* LookForObject(const Run& run, Issued issued, const text* key) {
   return nullptr;
 }
 
-// As the owner. False where there is no row.
+// Deletes as the owner. Returns false if there was no row.
 bool RemoveRow(const Run& run, const text* key) {
   const SavedRole saved = BecomeOwner(run.table.owner);
   const bool was_there = DeletesRow(run.table.relation, key);

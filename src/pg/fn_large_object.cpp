@@ -202,7 +202,7 @@ void PutInParts(S3Call& call, const PutArgs& args, int fd, const UploadPlan& pla
 // ---------------------------------------------------------------- down
 
 struct Download {
-  std::optional<std::int64_t> size;  // none: nobody knows before all of it is there
+  std::optional<std::int64_t> size;  // none: not known before all of it has come
   std::int64_t part_size = kPartSize;
   std::string etag;
   std::size_t part_count = 1;

@@ -40,7 +40,7 @@ void CheckArming(const Armed& armed, bool is_here, bool as_branch) {
                  "In a copy of a branch, call s3_arm_lifecycle(as_branch => true).");
   }
   if (is_here && !armed.as_branch && as_branch) {
-    RefuseArming("this database owns the lifecycle of its objects, and is no copy",
+    RefuseArming("this database owns the lifecycle of its objects, and is not a copy",
                  "Call s3_arm_lifecycle(as_branch => true) in the copy.");
   }
 }

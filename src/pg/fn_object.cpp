@@ -70,7 +70,7 @@ Datum neon_s3_get_object(PG_FUNCTION_ARGS) {
   bytea* body = nullptr;
   call.Run([&](S3Client& s3) {
     const std::string_view version = version_id.value_or(std::string_view());
-    // HTTP has no range of no bytes; whether there is such an object is asked all the same.
+    // HTTP has no way to ask for zero bytes; whether the object exists is asked all the same.
     const bool nothing = length && *length == 0;
     S3Request request = nothing ? HeadObject(call.bucket(), *key, version)
                                 : GetObject(call.bucket(), *key, version);

@@ -35,7 +35,7 @@ constexpr int kBatchSize = 1000;
 // ---------------------------------------------------------------- time
 
 // Requests of a batch are sent in the first part of its lease. The second is for the last of them
-// and its retries; the third for a server that goes on with a request that nobody waits for.
+// and its retries; the third for a server that still works on a request which was given up here.
 struct Lease {
   std::chrono::milliseconds sending, request, margin;
 };
@@ -73,7 +73,7 @@ void Fail(const Error& error, Outcome* outcome) {
   *outcome = {Fate::kFailed, DescribeError(error)};
 }
 
-// All that has no outcome yet.
+// Fails every item that was to be deleted and is not yet.
 void FailAll(const Error& error, Group* group) {
   for (Outcome& outcome : group->outcomes) {
     if (outcome.fate == Fate::kDelete) Fail(error, &outcome);

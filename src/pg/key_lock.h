@@ -12,8 +12,8 @@ constexpr int kKeyLocks = 128;
 // `key` is in the server's encoding and detoasted.
 // For who inserts the key: others may insert it too.
 void LockKeyForInsert(const text* key);
-// For who claims an item of the key, beside others who do. False where somebody inserts such a key
-// now.
+// For who claims an item of the key; others may claim, too. Returns false while a transaction that
+// inserts such a key is open.
 bool TryLockKeyForClaim(const text* key);
 
 }  // namespace neon_s3

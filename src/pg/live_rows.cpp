@@ -31,7 +31,7 @@ OwnStatement recorded("SELECT files_table, bucket, server FROM @.s3_governed_tab
 
 bool IsTable(char kind) { return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE; }
 
-// False where it is gone, or is no table any more.
+// Returns false if it was dropped, or its OID is not that of a table.
 bool Lock(Oid table, Oid* owner) {
   Relation relation = try_relation_open(table, AccessShareLock);
   if (relation == nullptr) return false;

@@ -21,7 +21,7 @@ bool IsSamePlace(const Place& a, const Place& b);
 // holds one of them waits for who looks for rows: call it before any other lock is taken.
 List* LockRecordedTables(const Extension& extension);
 
-// Whether there is one by now that is not among them.
+// Whether tables were recorded meanwhile that are not in the list.
 bool HasNewTables(const Extension& extension, List* tables);
 
 // has_row[i]: whether one of those tables, with the place's endpoint and bucket, has a row of

@@ -21,7 +21,7 @@ extern "C" {
 namespace neon_s3 {
 namespace {
 
-// An item whose key somebody inserts is looked at again after that.
+// An item whose key an open transaction inserts is looked at again after that time.
 constexpr int64 kBusyPause = 2 * USECS_PER_SEC;
 
 // ---------------------------------------------------------------- claiming

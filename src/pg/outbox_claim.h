@@ -13,7 +13,7 @@ namespace neon_s3 {
 // What becomes of an item.
 enum class Fate {
   kDelete,  // claimed: its object is to be deleted; if it stays so, it is pending again
-  kBusy,    // somebody inserts its key now: later
+  kBusy,    // an open transaction inserts its key: later
   kHasRow,  // its key is alive: forgotten
   kKept,    // a branch inherited its object
   kDeleted,

@@ -9,7 +9,7 @@
 
 namespace neon_s3 {
 
-// All of them, by number. kNotFound if there is no such upload (any more).
+// All parts, by number. kNotFound if the upload does not exist, or no longer.
 std::vector<ListedPart> ListAllParts(S3Client& s3, std::string_view bucket, std::string_view key,
                                      std::string_view upload_id);
 

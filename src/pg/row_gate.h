@@ -11,7 +11,7 @@ bool SelectsRow(Oid table, const text* key);
 bool LocksRow(Oid table, const text* key);
 bool DeletesRow(Oid table, const text* key);
 
-// 42501: the same whether there is no such row or it is somebody else's.
+// 42501: the same for a row that does not exist and for one that the caller may not see.
 [[noreturn]] void RefuseRow(const text* key);
 
 }  // namespace neon_s3

@@ -5,8 +5,8 @@
 
 namespace neon_s3 {
 
-// All that is due, outside of any transaction, in transactions of its own, with none while S3 is
-// asked. 55000 where the database is fenced.
+// Deletes all that is due. Called outside of any transaction, it runs short ones of its own, and
+// none while it waits for S3. 55000 where the database is fenced.
 void RunOutboxOfWorker(const Extension& extension);
 
 }  // namespace neon_s3

@@ -32,7 +32,7 @@ class S3Call {
     });
   }
 
-  // C++ side: for what goes elsewhere, or goes on when there are no credentials.
+  // C++ side: for calls that talk to another address, or that go on without credentials.
   S3Client& BeginAt(S3Service service, S3Limits limits);
 
   // Run() in PG_CATCH(), to clean up: other requests are dropped, what goes wrong is ignored, and
@@ -84,7 +84,7 @@ class S3Call {
 // Postgres side: the row (etag, version_id).
 Datum WrittenRow(FunctionCallInfo fcinfo, const WrittenObject& written);
 
-// C++ side: false if the answer is that there is no such thing.
+// C++ side: false if the reply says that the object or bucket does not exist.
 bool Exists(S3Client& s3, S3Request request);
 
 // C++ side.

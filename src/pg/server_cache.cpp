@@ -39,7 +39,7 @@ struct Entry {
 
 // Entries are boxed, so that views of their texts stay good while they move from list to list.
 struct ServerCache {
-  // Bumped by everything that may make a server, its mapping or somebody's right to it another.
+  // Bumped by everything that may change a server, a user mapping or a right to use a server.
   std::uint64_t catalog_generation = 1;
   std::uint64_t generation = 0;  // that the entries are of
   std::vector<std::unique_ptr<Entry>> entries;

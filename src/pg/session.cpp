@@ -97,7 +97,7 @@ const Destination& Session::Resolve(const Target& target, Reach reach) {
 
   // What can't be a name at all is refused before anything keeps it.
   if (target.bucket && target.bucket->size() > kMaxBucketBytes) ValidateBucketName(*target.bucket);
-  resolved.revision = 0;  // it is nobody's unless all goes well
+  resolved.revision = 0;  // so that an error leaves no valid entry
   const CredentialChain::Found found = FindCredentials(target, now);
   resolved.ticket = credentials_.ticket();
   destination.credentials = found.credentials;

@@ -102,7 +102,7 @@ struct Attached {
 };
 
 Attached attached;
-// Where there is no file to share.
+// Used where the shared file cannot be had.
 alignas(File) char private_file[sizeof(File) + sizeof(Slot)];
 
 int OwnSlotNumber() {

@@ -27,7 +27,7 @@ const SignedUpload& SignUpload(const UploadRequest& args) {
     AppendPublicUrl(*args.target, upload.url.address, key, &upload.public_url);
   });
   WarnIfClamped(upload.url.expiry);
-  // X-Amz-Date has no fraction.
+  // X-Amz-Date has whole seconds.
   upload.expires_at = now - now % USECS_PER_SEC + upload.url.expiry.seconds * USECS_PER_SEC;
   return upload;
 }

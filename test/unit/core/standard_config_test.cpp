@@ -63,7 +63,7 @@ TEST(StandardConfig, RefusesByNameWhatItDoesNotSupport) {
        "s3 addressing_style of profile \"default\" is \"host\""},
       {"[default]\nregion = eu central\n", "region of profile \"default\" is \"eu central\""},
       {"[default]\nservices = none\n",
-       "services of profile \"default\" is \"none\", but there is no such section"},
+       "services of profile \"default\" is \"none\", but that section does not exist"},
   };
   variables.clear();
   for (const Case& c : cases) {
