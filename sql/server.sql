@@ -90,6 +90,16 @@ ALTER SERVER mine OWNER TO regress_neon_s3_alice;
 SELECT who(s3_presign_get('k', server => 'mine'));
 SET ROLE regress_neon_s3_alice;
 ALTER SERVER mine OPTIONS (SET region 'eu-west-1');
+-- nor drop what keeps it from that
+ALTER SERVER mine OPTIONS (DROP credential_providers);
+ALTER SERVER mine OPTIONS (DROP credential_providers, SET region 'eu-west-1');
+ALTER SERVER mine VERSION '2';
+ALTER SERVER mine RENAME TO still_mine;
+ALTER SERVER still_mine RENAME TO mine;
+RESET ROLE;
+ALTER SERVER mine OPTIONS (DROP credential_providers);
+SET ROLE regress_neon_s3_alice;
+ALTER SERVER mine OPTIONS (SET region 'eu-west-1');
 RESET ROLE;
 
 -- no such server

@@ -1,12 +1,24 @@
 // s3_server_options_validator: what CREATE SERVER and CREATE USER MAPPING take.
+#include "pg/fn_server.h"
+
 #include "pg/boundary.h"
 #include "pg/option.h"
 
 extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/reloptions.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/objectaccess.h"
+#include "catalog/pg_foreign_server.h"
 #include "catalog/pg_user_mapping.h"
 #include "commands/defrem.h"
+#include "foreign/foreign.h"
 #include "miscadmin.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/varlena.h"
 }
 
@@ -55,17 +67,81 @@ const Option* FindOption(const char* name, OptionOwner owner) {
   pg_unreachable();
 }
 
+[[noreturn]] void RefuseToUser(const char* verb, const char* option) {
+  ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                  errmsg("only superusers may %s option \"%s\"", verb, option),
+                  errdetail("It chooses among the credentials of the database server."),
+                  errhint("Only superusers may change a server that has it.")));
+  pg_unreachable();
+}
+
 void CheckOption(const Option& option, const char* value) {
-  if (option.superuser_only && !superuser()) {
-    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                    errmsg("only superusers may set option \"%s\"", option.name),
-                    errdetail("It chooses among the credentials of the database server."),
-                    errhint("Only superusers may change a server that has it.")));
-  }
+  if (option.superuser_only && !superuser()) RefuseToUser("set", option.name);
   if (option.check != nullptr) Guard([&] { option.check(value); });
 }
 
+// ---------------------------------------------------------------- dropping options
+
+// The validator sees what is left. Who drops all of a server's options for superusers at once is
+// caught after the command has written the row: its options call the validator, so the library is
+// loaded by then.
+
+// The hook that was there before. Set once, when the library is loaded.
+object_access_hook_type next_hook = nullptr;
+
+// The name of the first one, or null.
+const char* SuperuserOption(List* options) {
+  ListCell* cell;
+  foreach (cell, options) {
+    const char* name = static_cast<DefElem*>(lfirst(cell))->defname;
+    const Option* option = FindOption(name, OptionOwner::kServer);
+    if (option != nullptr && option->superuser_only) return name;
+  }
+  return nullptr;
+}
+
+// Of the row that the running command has written, which only SnapshotSelf sees.
+List* WrittenOptions(Oid server) {
+  Relation catalog = table_open(ForeignServerRelationId, AccessShareLock);
+  ScanKeyData key;
+  ScanKeyInit(&key, Anum_pg_foreign_server_oid, BTEqualStrategyNumber, F_OIDEQ,
+              ObjectIdGetDatum(server));
+  SysScanDesc scan =
+      systable_beginscan(catalog, ForeignServerOidIndexId, true, SnapshotSelf, 1, &key);
+  const HeapTuple row = systable_getnext(scan);
+  bool is_null = true;
+  const Datum options = HeapTupleIsValid(row) ? heap_getattr(row, Anum_pg_foreign_server_srvoptions,
+                                                             RelationGetDescr(catalog), &is_null)
+                                              : 0;
+  List* list = is_null ? NIL : untransformRelOptions(options);
+  systable_endscan(scan);
+  table_close(catalog, AccessShareLock);
+  return list;
+}
+
+// A row that keeps such an option has passed the validator, or keeps all of them.
+void CheckAltered(Oid oid) {
+  const ForeignServer& before = *GetForeignServer(oid);
+  if (strcmp(GetForeignDataWrapper(before.fdwid)->fdwname, "neon_s3") != 0) return;
+  const char* option = SuperuserOption(before.options);
+  if (option != nullptr && SuperuserOption(WrittenOptions(oid)) == nullptr) {
+    RefuseToUser("drop", option);
+  }
+}
+
+void OnObjectAccess(ObjectAccessType access, Oid catalog, Oid object, int column, void* argument) {
+  if (next_hook != nullptr) next_hook(access, catalog, object, column, argument);
+  if (access == OAT_POST_ALTER && catalog == ForeignServerRelationId && !superuser()) {
+    CheckAltered(object);
+  }
+}
+
 }  // namespace
+
+void WatchServers() {
+  next_hook = object_access_hook;
+  object_access_hook = OnObjectAccess;
+}
 
 NEON_S3_FUNCTION(neon_s3_server_options_validator);
 Datum neon_s3_server_options_validator(PG_FUNCTION_ARGS) {

@@ -1,4 +1,5 @@
 // Module magic and load time. No library is started here: the postmaster may be the one who loads.
+#include "pg/fn_server.h"
 #include "pg/guc.h"
 #include "pg/pg.h"
 #include "pg/worker.h"
@@ -12,5 +13,6 @@ void _PG_init(void);
 
 void _PG_init(void) {
   neon_s3::DefineSettings();
+  neon_s3::WatchServers();
   neon_s3::RegisterWorker();
 }

@@ -169,4 +169,19 @@ is_deeply regions("SELECT left(coalesce(substring(url(s) FROM '//([\\w-]+)\\.'),
     . 'f' x 63 . "', '" . 'f' x 64 . "', '" . 'f' x 100 . "', 'spare']) s;"),
   [qw(my-bucket spare my-bucket 42704 42704 42704 42704 spare)], 'several servers in one statement';
 
+# ---------------------------------------------------------------- options for superusers only
+
+subtest 'its owner, in a session that has not loaded the library' => sub {
+  my $own = own_server();
+  $own->do('CREATE EXTENSION neon_s3;', 'CREATE ROLE owner LOGIN;', 'GRANT USAGE ON FOREIGN DATA WRAPPER neon_s3 TO owner;',
+    "CREATE SERVER theirs FOREIGN DATA WRAPPER neon_s3 OPTIONS (credential_providers 'static', profile 'p');",
+    'ALTER SERVER theirs OWNER TO owner;');
+  my $as_owner = $own->with(PGUSER => 'owner');
+  refused(scalar $as_owner->try("ALTER SERVER theirs OPTIONS ($_);"), '42501', $_)
+    for "ADD region 'eu-west-1'", 'DROP profile', 'DROP credential_providers, DROP profile',
+    "DROP credential_providers, DROP profile, ADD region 'eu-west-1'";
+  is $as_owner->try($_)->{state}, '00000', $_ for 'ALTER SERVER theirs RENAME TO other;', 'DROP SERVER other;',
+    "CREATE SERVER theirs FOREIGN DATA WRAPPER neon_s3 OPTIONS (region 'eu-west-1');", "ALTER SERVER theirs OPTIONS (DROP region);";
+};
+
 done_testing;
