@@ -74,4 +74,13 @@ like $output{'README.md'}, qr{https://my-bucket\.s3\.eu-central-1\.amazonaws\.co
   'the upload is signed for the configured bucket';
 cmp_ok length(NeonS3Test::slurp(repo_dir() . '/README.md') =~ tr/\n//cdr), '<=', 200, 'the README has 200 lines at most';
 
+my $guide = NeonS3Test::slurp(repo_dir() . '/test/README.md');
+my @named = $guide =~ /`(\w+\.(?:t|sql))` \*([^*\n]+)\*/g;
+my @absent;
+while (my ($file, $name) = splice @named, 0, 2) {
+  my $text = NeonS3Test::slurp(repo_dir() . ($file =~ /\.t\z/ ? "/test/t/$file" : "/sql/$file"));
+  push @absent, "$file: $name" if $text !~ ($file =~ /\.t\z/ ? qr/^subtest ['"]\Q$name\E['"] =>/m : qr/^-- \Q$name\E$/m);
+}
+is_deeply \@absent, [], 'test/README.md names tests that are there';
+
 done_testing;
