@@ -12,7 +12,7 @@ FROM postgres:${PG_MAJOR}-trixie AS build
 ARG PG_MAJOR
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
-      g++ libcurl4-openssl-dev libpugixml-dev libssl-dev make nlohmann-json3-dev "postgresql-server-dev-${PG_MAJOR}" \
+      g++ libcurl4-openssl-dev libpugixml-dev libssl-dev libzstd-dev zlib1g-dev make nlohmann-json3-dev "postgresql-server-dev-${PG_MAJOR}" \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY Makefile neon_s3.control ./
@@ -23,7 +23,7 @@ RUN make -j"$(nproc)" PG_CONFIG="/usr/lib/postgresql/${PG_MAJOR}/bin/pg_config" 
 
 FROM postgres:${PG_MAJOR}-trixie
 RUN apt-get update \
- && apt-get install -y --no-install-recommends ca-certificates libcurl4t64 libpugixml1v5 \
+ && apt-get install -y --no-install-recommends ca-certificates libcurl4t64 libpugixml1v5 libzstd1 zlib1g \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /out/usr/ /usr/
 # The server loads it before anybody asks, so that secrets among its settings never show.

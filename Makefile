@@ -14,7 +14,7 @@ ifdef STRICT
 PG_CPPFLAGS += -DUSE_ASSERT_CHECKING
 PG_CXXFLAGS += -Werror
 endif
-SHLIB_LINK = -lcurl -lcrypto -lpugixml -lstdc++
+SHLIB_LINK = -lcurl -lcrypto -lpugixml -lz -lzstd -lstdc++
 EXTRA_CLEAN = $(OBJS:.o=.d) $(OBJS:.o=.bc)
 
 PG_CONFIG ?= pg_config

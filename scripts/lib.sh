@@ -4,13 +4,13 @@
 # What a machine needs, besides PostgreSQL itself (see postgres_packages).
 # shellcheck disable=SC2034
 {
-  build_packages=(g++ make pkg-config libcurl4-openssl-dev libssl-dev libpugixml-dev nlohmann-json3-dev)
+  build_packages=(g++ make pkg-config libcurl4-openssl-dev libssl-dev libpugixml-dev zlib1g-dev libzstd-dev nlohmann-json3-dev)
   s3_packages=(ceph-mon ceph-osd radosgw ceph-common curl ca-certificates openssl)
   check_packages=(cmake ninja-build libgtest-dev perl python3 python3-boto3 python3-flask python3-psycopg2 shellcheck clang-format pgbouncer)
 
   # The same for systems without apt: commands, and modules of pkg-config.
   build_commands=(g++ make pkg-config)
-  build_modules=(libcurl libcrypto pugixml nlohmann_json)
+  build_modules=(libcurl libcrypto pugixml zlib libzstd nlohmann_json)
   s3_commands=(ceph-mon ceph-osd radosgw radosgw-admin ceph ceph-authtool monmaptool curl openssl)
   check_commands=(cmake ninja perl prove python3 shellcheck clang-format)
 }

@@ -25,6 +25,7 @@ enum class ErrorCode {
   kOutOfMemory,
   kUnsupported,
   kSystem,
+  kBadFormat,  // of a file's content
 };
 
 // Texts are UTF-8 and follow PostgreSQL's message style. They carry the offending value, but never

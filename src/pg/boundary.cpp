@@ -87,6 +87,8 @@ int SqlState(ErrorCode code) {
       return ERRCODE_OUT_OF_MEMORY;
     case ErrorCode::kUnsupported:
       return ERRCODE_FEATURE_NOT_SUPPORTED;
+    case ErrorCode::kBadFormat:
+      return ERRCODE_BAD_COPY_FILE_FORMAT;
     case ErrorCode::kCredentialsFile:
       return ERRCODE_CONFIG_FILE_ERROR;
     case ErrorCode::kConnect:

@@ -45,6 +45,8 @@ inline const char* NameOf(ErrorCode code) {
       return "kUnsupported";
     case ErrorCode::kSystem:
       return "kSystem";
+    case ErrorCode::kBadFormat:
+      return "kBadFormat";
   }
   return "unknown";
 }
