@@ -3,7 +3,7 @@ EXTENSION = neon_s3
 MODULE_big = neon_s3
 DATA = $(wildcard sql/neon_s3--*.sql)
 OBJS = $(patsubst %.cpp,%.o,$(wildcard src/core/*.cpp src/net/*.cpp src/pg/*.cpp))
-REGRESS = extension presign post_policy settings server upload object list batch large_object multipart stats bucket doctor lifecycle
+REGRESS = extension presign post_policy settings server upload object list batch large_object multipart stats bucket doctor lifecycle move
 
 # Debian's PGXS tracks no dependencies on headers, so the compiler does. PostgreSQL 15's headers say
 # "register", which C++17 dropped.

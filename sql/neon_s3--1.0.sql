@@ -841,6 +841,27 @@ COMMENT ON FUNCTION s3_move_object(text, text, text, text) IS
 'Gives an object, of up to 5 GiB, another key: copies it with its metadata, then deletes source_key. Where the deletion fails, both are there. P0002 where there is no such object. NULL for a NULL key.';
 REVOKE EXECUTE ON FUNCTION s3_move_object(text, text, text, text) FROM PUBLIC;
 
+-- ---------------------------------------------------------------- moving data
+
+CREATE FUNCTION s3_export_query(
+  query text, key text, format text DEFAULT 'csv', options jsonb DEFAULT NULL, bucket text DEFAULT NULL, server text DEFAULT NULL,
+  OUT rows bigint, OUT bytes bigint, OUT parts integer)
+RETURNS record
+AS 'MODULE_PATHNAME', 'neon_s3_export_query' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
+
+COMMENT ON FUNCTION s3_export_query(text, text, text, jsonb, text, text) IS
+'Writes what a query gives as an object, as COPY (query) TO would: csv, text or binary, with COPY''s options as an object, and "compression" (none, gzip or zstd; by default as the key ends: .gz or .zst). It is sent while the query runs, with the caller''s rights: memory stays bounded, and what fails or is cancelled leaves nothing. Gives the rows, the bytes of the object and the parts it was sent in. NULL for a NULL query or key.';
+REVOKE EXECUTE ON FUNCTION s3_export_query(text, text, text, jsonb, text, text) FROM PUBLIC;
+
+CREATE FUNCTION s3_import_table(
+  target regclass, key text, format text DEFAULT 'csv', columns text[] DEFAULT NULL, options jsonb DEFAULT NULL, bucket text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'neon_s3_import_table' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
+
+COMMENT ON FUNCTION s3_import_table(regclass, text, text, text[], jsonb, text, text) IS
+'Reads an object into a table, as COPY FROM would, with the caller''s rights: format, options and compression as for s3_export_query. It is read while the rows are inserted: memory stays bounded. Gives the rows. P0002 where there is no such object; 22P04 for data that is cut or in another format; 0A000 where row-level security holds for the caller. NULL for a NULL target or key.';
+REVOKE EXECUTE ON FUNCTION s3_import_table(regclass, text, text, text[], jsonb, text, text) FROM PUBLIC;
+
 CREATE FUNCTION s3_settings(
   bucket text DEFAULT NULL, server text DEFAULT NULL)
 RETURNS TABLE (name text, value text, source text)

@@ -46,6 +46,14 @@ PartPlan PlanParts(std::int64_t content_length, std::optional<std::int64_t> part
   return {content_length, size, static_cast<int>(count)};
 }
 
+std::int64_t SizeOfStreamedPart(int part_number) {
+  if (part_number > kMostParts) {
+    throw Error(ErrorCode::kTooLarge, "the object is larger than 5 TiB",
+                "Export fewer rows into each of several objects.");
+  }
+  return kDefaultPart << (std::max(part_number, 301) - 301) / 1000;
+}
+
 void CheckPartNumber(const PartPlan& plan, int part_number) {
   if (part_number >= 1 && part_number <= plan.part_count) return;
   throw Error(ErrorCode::kBadArgument, "part_number " + std::to_string(part_number) +

@@ -19,6 +19,10 @@ struct PartPlan {
 // that is not 1 byte to 5 TiB, a part size that is not 5 MiB to 5 GiB, and more than 10,000 parts.
 PartPlan PlanParts(std::int64_t content_length, std::optional<std::int64_t> part_size);
 
+// Of a file that is sent before its length is known: 8 MiB for the first 1,300 parts, twice as much
+// after every 1,000 more, so that 10,000 parts hold 5 TiB. kTooLarge beyond them.
+std::int64_t SizeOfStreamedPart(int part_number);
+
 // kBadArgument unless it is one of the plan's.
 void CheckPartNumber(const PartPlan& plan, int part_number);
 

@@ -27,15 +27,26 @@ class InOrder {
   void Advance(std::size_t request_count, const MaySubmit& may_submit, S3Client& s3,
                const Submit& submit, const OutcomeOf& outcome_of) {
     while (early_.empty() || early_.begin()->first != next_) {
-      for (; submitted_ < request_count; ++submitted_) {
-        const std::size_t ahead = submitted_ - next_;
-        if (!may_submit(ahead, ahead - early_.size())) break;
-        submit(submitted_);
-      }
+      SubmitAhead(request_count, may_submit, submit);
       S3Reply reply = s3.Next();
       const std::size_t id = reply.id;
       early_.emplace(id, outcome_of(std::move(reply)));
     }
+  }
+  // What Advance() would send now, also where it has nothing to wait for.
+  template <typename MaySubmit, typename Submit>
+  void SubmitAhead(std::size_t request_count, const MaySubmit& may_submit, const Submit& submit) {
+    for (; submitted_ < request_count; ++submitted_) {
+      const std::size_t ahead = submitted_ - next_;
+      if (!may_submit(ahead, ahead - early_.size())) break;
+      submit(submitted_);
+    }
+  }
+  // After S3Client::Drop(): what was under way will be sent again.
+  void Restart() {
+    submitted_ = next_;
+    while (early_.count(submitted_) > 0) ++submitted_;
+    early_.erase(early_.lower_bound(submitted_), early_.end());
   }
   const Outcome& Front() const { return early_.begin()->second; }
   void Pop() {

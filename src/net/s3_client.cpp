@@ -51,6 +51,13 @@ void S3Client::Begin(S3Service service, S3Limits limits) {
   quota_ = RetryQuota();
 }
 
+void S3Client::BeginLast(std::chrono::milliseconds request_timeout) {
+  Drop();
+  limits_.request_timeout = request_timeout;
+  limits_.max_attempts = 1;
+  limits_.cancelled = nullptr;
+}
+
 HttpResponse S3Client::Call(S3Request request) {
   Submit(0, std::move(request));
   S3Reply reply = Next();

@@ -84,6 +84,10 @@ class S3Client {
   // neither the endpoint's host, nor the one with the bucket in front.)
   void Begin(S3Service service, S3Limits limits);
 
+  // For requests that clean up after an error: what was left under way is dropped, each of the
+  // others has one attempt and so much time, and nothing cancels it.
+  void BeginLast(std::chrono::milliseconds request_timeout);
+
   // One request and its reply, 2xx, of GetObject with what was asked for (CheckObject()); anything
   // else is thrown, as an S3Error. Not while others are under way.
   //

@@ -59,6 +59,8 @@ enum class Operation {
   kDeleteObjectVersions,
   kRestoreVersion,
   kMoveObject,
+  kExportQuery,
+  kImportTable,
   kSetupBucket,
   kDoctor,
   kRunOutbox,
@@ -133,6 +135,8 @@ constexpr OperationInfo kOperations[] = {
     {Operation::kDeleteObjectVersions, "s3_delete_object_versions", Effect::kChanges},
     {Operation::kRestoreVersion, "s3_restore_version", Effect::kChanges},
     {Operation::kMoveObject, "s3_move_object", Effect::kChanges},
+    {Operation::kExportQuery, "s3_export_query", Effect::kChanges},
+    {Operation::kImportTable, "s3_import_table", Effect::kChanges},
     {Operation::kSetupBucket, "s3_setup_bucket", Effect::kChanges},
     // Reads only as far as a read-only transaction is concerned: its probe is gone when it returns.
     {Operation::kDoctor, "s3_doctor", Effect::kReads},

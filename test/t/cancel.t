@@ -15,7 +15,7 @@ my $fault = FaultServer->new;
 my $server = NeonS3Test->server;
 my $db = $server->new_database;
 my $big = "convert_to(repeat('0123456789abcdef', 2000000), 'UTF8')";
-$db->do('CREATE EXTENSION neon_s3;', "CREATE TABLE lo AS SELECT lo_from_bytea(0, $big) AS id;");
+$db->do('CREATE EXTENSION neon_s3;', "CREATE TABLE lo AS SELECT lo_from_bytea(0, $big) AS id;", 'CREATE TABLE texts (t text);');
 my $lo = $db->value('SELECT id FROM lo;');
 
 my %statements = (
@@ -29,16 +29,18 @@ my %statements = (
   get_large => "SELECT s3_get_large_object('size-3000000');",
   put_large => "SELECT s3_put_large_object('k', $lo);",
   copy => "SELECT s3_copy_object('a', 'b');",
+  export => "SELECT s3_export_query('SELECT repeat(''x'', 20000000)', 'k');",
+  import => "SELECT s3_import_table('texts', 'size-3000000', 'text');",
 );
 
 # phase => [ port, fault, statements ]
 my %phases = (
   'connecting' => [ 'black_hole', 'ok', qw(get put heads) ],
   'the TLS handshake' => [ 'tls', 'ok', qw(get heads) ],
-  'sending' => [ 'http', 'hang_unread', qw(put put_large) ],
-  'waiting' => [ 'http', 'hang', qw(get put list heads deletes gets puts get_large put_large copy) ],
+  'sending' => [ 'http', 'hang_unread', qw(put put_large export) ],
+  'waiting' => [ 'http', 'hang', qw(get put list heads deletes gets puts get_large put_large copy export import) ],
   'the headers' => [ 'http', 'drip_head', qw(get) ],
-  'the body' => [ 'http', 'hang_body', qw(get list gets get_large) ],
+  'the body' => [ 'http', 'hang_body', qw(get list gets get_large import) ],
   'a slow body' => [ 'http', 'drip', qw(get list) ],
   'a pause before a retry' => [ 'http', 'retry_after:503:30', qw(get put heads puts list) ],
 );

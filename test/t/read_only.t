@@ -25,7 +25,7 @@ my @writers = map { "SELECT * FROM $_;" } "s3_put_object('k', 'x')", "s3_put_lar
   q{s3_put_bucket_lifecycle('[{"ID": "x", "Status": "Enabled", "Filter": {"Prefix": "x"}, "Expiration": {"Days": 1}}]')},
   "s3_setup_bucket('$bucket', '{https://x.example}', true)",
   "s3_get_large_object('k')", 's3_delete_bucket_lifecycle()', 's3_put_bucket_versioning(true)',
-  "s3_restore_version('k', 'null')", "s3_move_object('k', 'moved')", "s3_delete_object_versions('{k}', '{1}')";
+  "s3_restore_version('k', 'null')", "s3_move_object('k', 'moved')", "s3_export_query('SELECT 1', 'k')", "s3_import_table('lo', 'k')", "s3_delete_object_versions('{k}', '{1}')";
 my @readers = map { "SELECT * FROM $_;" } "s3_get_object('k')", "s3_head_object('k')", "s3_object_exists('k')",
   "s3_head_objects('{k}')", "s3_get_objects('{k}')", 's3_list_objects()', "s3_list_parts('upload', $id)",
   's3_list_multipart_uploads()', "s3_bucket_exists('$bucket')", 's3_list_buckets()', 's3_get_bucket_cors()',

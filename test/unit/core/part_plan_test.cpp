@@ -46,6 +46,24 @@ TEST(PartPlan, KeepsS3sLimits) {
   EXPECT_EQ(PlanParts(50000 * kMiB, 5 * kMiB).part_count, 10000);
 }
 
+TEST(PartPlan, StreamedPartsGrowUntilTheyHoldTheLargestObject) {
+  std::int64_t total = 0;
+  for (int number = 1; number <= 10000; ++number) {
+    const std::int64_t size = SizeOfStreamedPart(number);
+    EXPECT_GE(size, 5 * kMiB);
+    EXPECT_LE(size, 5 * kGiB);
+    total += size;
+    if (number <= 1300) {
+      EXPECT_EQ(size, 8 * kMiB);
+    }
+  }
+  EXPECT_GE(total, 5 * kTiB);
+  EXPECT_EQ(SizeOfStreamedPart(1301), 16 * kMiB);
+  EXPECT_EQ(SizeOfStreamedPart(2300), 16 * kMiB);
+  EXPECT_EQ(SizeOfStreamedPart(2301), 32 * kMiB);
+  EXPECT_ERROR(ErrorCode::kTooLarge, SizeOfStreamedPart(10001));
+}
+
 TEST(PartPlan, PartNumbers) {
   const PartPlan plan = PlanParts(12 * kMiB, 5 * kMiB);
   CheckPartNumber(plan, 1);
