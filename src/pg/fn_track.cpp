@@ -117,7 +117,37 @@ void CheckForeignKeys(Relation relation, AttrNumber column) {
   }
 }
 
-void CheckTable(Relation relation) {
+// An untrusted role, or PUBLIC, whose triggers would run as the owner.
+bool FindTriggerCreator(const Extension& extension, Relation relation, Oid* role) {
+  HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(RelationGetRelid(relation)));
+  bool is_null;
+  const Datum value = SysCacheGetAttr(RELOID, tuple, Anum_pg_class_relacl, &is_null);
+  const Acl* acl = is_null ? nullptr : DatumGetAclPCopy(value);
+  ReleaseSysCache(tuple);
+  for (int i = 0; acl != nullptr && i < ACL_NUM(acl); ++i) {
+    const AclItem& item = ACL_DAT(acl)[i];
+    if ((ACLITEM_GET_PRIVS(item) & ACL_TRIGGER) == 0) continue;
+    *role = item.ai_grantee;
+    if (*role == ACL_ID_PUBLIC || !IsTrusted(extension, *role)) return true;
+  }
+  return false;
+}
+
+void WarnOfTriggers(const Extension& extension, Relation relation) {
+  Oid role;
+  if (!FindTriggerCreator(extension, relation, &role)) return;
+  const char* name = role == ACL_ID_PUBLIC ? "PUBLIC" : GetUserNameFromId(role, false);
+  ereport(WARNING,
+          (errcode(ERRCODE_WARNING),
+           errmsg("\"%s\" may create triggers on table \"%s\"", name,
+                  RelationGetRelationName(relation)),
+           errdetail("A trigger can change keys, and runs as the table's owner when an upload is "
+                     "confirmed, so it may sign any key."),
+           errhint("REVOKE TRIGGER ON ... FROM ..., and grant SELECT, INSERT, UPDATE and DELETE by "
+                   "name instead of ALL.")));
+}
+
+void CheckTable(const Extension& extension, Relation relation) {
   CheckKind(relation);
   const AttrNumber column = CheckKey(relation);
   CheckIndex(relation, column);
@@ -129,6 +159,7 @@ void CheckTable(Relation relation) {
              errdetail("Every role that may read the table may download every file."),
              errhint("ALTER TABLE ... ENABLE ROW LEVEL SECURITY, and create policies.")));
   }
+  WarnOfTriggers(extension, relation);
 }
 
 // ---------------------------------------------------------------- who may
@@ -269,7 +300,7 @@ Datum neon_s3_track_files(PG_FUNCTION_ARGS) {
   CheckOwner(relation);
   CheckTrust(extension, GetUserId());
   CheckTrust(extension, owner);
-  CheckTable(relation);
+  CheckTable(extension, relation);
   const char* name = QualifiedName(relation);
   const bool is_partitioned = relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
   relation_close(relation, NoLock);

@@ -163,6 +163,20 @@ subtest 'trigger functions, called by hand' => sub {
   $db->do('DROP TABLE mine.t;');
 };
 
+subtest 'GRANT ALL, and with it TRIGGER' => sub {
+  my $track = sub { return last_of($db->try(@real, "SELECT s3_track_files(key_prefix => 'files/');"))->{notices} };
+  unlike $track->(), qr/WARNING/, 'nobody else may create triggers';
+  for my $name ($mallory, 'PUBLIC') {
+    my $role = $name eq 'PUBLIC' ? $name : ident($name);
+    $db->do("GRANT ALL ON s3_files TO $role;");
+    like $track->(), qr/WARNING:.*\Q$name\E" may create triggers on table "s3_files"/, "s3_track_files warns of $name";
+    $db->do("REVOKE TRIGGER ON s3_files FROM $role;");
+    unlike $track->(), qr/WARNING/, '... until it is revoked';
+  }
+  $db->do('REVOKE ALL ON s3_files FROM PUBLIC;', 'GRANT TRIGGER ON s3_files TO ' . ident($owner) . ';');
+  unlike $track->(), qr/WARNING/, 'a trusted role may have it';
+};
+
 # ---------------------------------------------------------------- names
 
 subtest 'a table of the same name' => sub {
