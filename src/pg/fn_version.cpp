@@ -1,12 +1,11 @@
 // s3_list_object_versions, s3_delete_object_versions, s3_restore_version, s3_move_object.
-#include <algorithm>
 #include <string>
 #include <utility>
 
 #include "core/error.h"
-#include "core/listing_guard.h"
 #include "core/object_key.h"
 #include "pg/batch.h"
+#include "pg/listing.h"
 #include "pg/resolve_target.h"
 #include "pg/result.h"
 #include "pg/s3_call.h"
@@ -14,65 +13,40 @@
 namespace neon_s3 {
 namespace {
 
-struct VersionArgs {
-  OptionalText prefix;
-  std::optional<std::int64_t> max_keys;
-};
+struct VersionListing {
+  using Item = ListedVersion;
 
-class VersionListing {
- public:
-  bool done() const { return is_done_; }
-  const std::vector<ListedVersion>& versions() const { return page_.versions; }
-
-  // The next page. kMalformedReply if pages lead in a circle.
-  void Advance(const VersionArgs& args, std::string_view bucket, S3Client& s3) {
-    const std::int64_t left = args.max_keys.value_or(kPageSize) - listed_;
-    const std::int64_t size = args.max_keys ? std::min(left, kPageSize) : kPageSize;
-    if (size == 0) return Stop();
-    const VersionPage last = std::move(page_);
-    page_ = ParseVersionPage(
-        s3.Call(ListObjectVersions(bucket,
-                                   {args.prefix.value_or(std::string_view()), last.next_key_marker,
-                                    last.next_version_id_marker, static_cast<int>(size)}))
-            .body);
-    if (args.max_keys && page_.versions.size() > static_cast<std::size_t>(size)) {
-      page_.versions.resize(static_cast<std::size_t>(size));
-    }
-    listed_ += static_cast<std::int64_t>(page_.versions.size());
-    is_done_ = page_.next_key_marker.empty();
-    if (is_done_) return;
-    guard_.Check(page_.next_key_marker + '\0' + page_.next_version_id_marker,
-                 page_.versions.size());
+  S3Request Request(std::string_view bucket, int max_keys) {
+    return ListObjectVersions(bucket, {prefix, key_marker, version_id_marker, max_keys});
   }
 
-  std::int64_t listed() const { return listed_; }
-
- private:
-  static constexpr std::int64_t kPageSize = 1000;
-
-  void Stop() {
-    page_ = {};
-    is_done_ = true;
+  std::vector<ListedVersion> Parse(std::string_view body) {
+    VersionPage page = ParseVersionPage(body);
+    key_marker = std::move(page.next_key_marker);
+    version_id_marker = std::move(page.next_version_id_marker);
+    return std::move(page.versions);
   }
 
-  VersionPage page_;
-  ListingGuard guard_;
-  std::int64_t listed_ = 0;
-  bool is_done_ = false;
-};
+  std::string marker() const {
+    return key_marker.empty() ? std::string() : key_marker + '\0' + version_id_marker;
+  }
 
-void PutRow(FunctionCallInfo fcinfo, const ListedVersion& version) {
-  Row row;
-  row.Text(version.key);
-  row.Text(version.version_id);
-  row.Boolean(version.is_latest);
-  row.Boolean(version.is_delete_marker);
-  row.BigIntOrNull(version.is_delete_marker ? -1 : version.size);
-  row.TextOrNull(version.etag);
-  row.Time(version.last_modified);
-  row.TextOrNull(version.storage_class);
-  row.Put(fcinfo);
-}
+  static void PutRow(FunctionCallInfo fcinfo, const ListedVersion& version) {
+    Row row;
+    row.Text(version.key);
+    row.Text(version.version_id);
+    row.Boolean(version.is_latest);
+    row.Boolean(version.is_delete_marker);
+    row.BigIntOrNull(version.is_delete_marker ? -1 : version.size);
+    row.TextOrNull(version.etag);
+    row.Time(version.last_modified);
+    row.TextOrNull(version.storage_class);
+    row.Put(fcinfo);
+  }
+
+  std::string_view prefix;
+  std::string key_marker, version_id_marker;
+};
 
 void PutRow(FunctionCallInfo fcinfo, std::string_view key, std::string_view version_id,
             const DeletedObject& object) {
@@ -102,22 +76,13 @@ void CheckVersions(const TextArgs& keys, const TextArgs& version_ids) {
 NEON_S3_FUNCTION(neon_s3_list_object_versions);
 Datum neon_s3_list_object_versions(PG_FUNCTION_ARGS) {
   ArgReader args(fcinfo);
-  VersionArgs list;
-  list.prefix = args.Text();
-  list.max_keys = args.NonNegative("max_keys");
+  const OptionalText prefix = args.Text();
+  const std::optional<std::int64_t> max_keys = args.NonNegative("max_keys");
   const Target target = ReadTarget(args);
   BeginRows(fcinfo);
 
-  S3Call& call = S3Call::Begin(Operation::kListObjectVersions, list.prefix, target);
-  auto& listing = Owned<VersionListing>();
-  ScratchMemory memory;
-  while (!listing.done()) {
-    call.Run([&](S3Client& s3) { listing.Advance(list, call.bucket(), s3); });
-    memory.Enter();
-    for (const ListedVersion& version : listing.versions()) PutRow(fcinfo, version);
-    memory.Leave();
-    call.ShowItems(listing.listed(), -1);
-  }
+  S3Call& call = S3Call::Begin(Operation::kListObjectVersions, prefix, target);
+  PutListing<VersionListing>(fcinfo, call, {prefix.value_or(std::string_view()), {}, {}}, max_keys);
   call.Finish();
   PG_RETURN_NULL();
 }

@@ -1,5 +1,6 @@
 #include "pg/result.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "core/encoding.h"
@@ -29,7 +30,9 @@ JsonbValue JsonString(std::string_view utf8) {
   return json;
 }
 
-// Draws for many callers at once: a draw takes OpenSSL longer than its bytes do.
+// Draws for many callers at once: a draw takes OpenSSL longer than its bytes do. What is drawn is
+// used once; it belongs to this process alone, since backends are forked from a postmaster that
+// draws none.
 void DrawRandom(std::uint8_t (&bytes)[16]) {
   static std::uint8_t drawn[64 * sizeof(bytes)];
   static std::size_t used = sizeof(drawn);
@@ -41,6 +44,12 @@ void DrawRandom(std::uint8_t (&bytes)[16]) {
   }
   std::memcpy(bytes, drawn + used, sizeof(bytes));
   used += sizeof(bytes);
+}
+
+// How many bytes at the start are ASCII.
+std::size_t AsciiPrefix(std::string_view utf8) {
+  const auto is_other = [](char c) { return static_cast<unsigned char>(c) >= 0x80; };
+  return static_cast<std::size_t>(std::find_if(utf8.begin(), utf8.end(), is_other) - utf8.begin());
 }
 
 // For the backend's life.
@@ -80,18 +89,19 @@ Datum TextDatum(std::string_view utf8) {
 Datum LossyTextDatum(std::string_view utf8) {
   const int encoding = GetDatabaseEncoding();
   if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII) return TextDatum(utf8);
+  // Where there is none, as to MULE_INTERNAL, ASCII is all that can be kept.
+  const bool has_conversion = OidIsValid(FindDefaultConversionProc(PG_UTF8, encoding));
   StringInfoData text;
   initStringInfo(&text);
   while (!utf8.empty()) {
-    const auto size =
-        static_cast<std::size_t>(pg_utf_mblen(reinterpret_cast<const unsigned char*>(utf8.data())));
-    const bool is_ascii = size == 1;
-    const Oid proc = is_ascii ? InvalidOid : FindDefaultConversionProc(PG_UTF8, encoding);
-    const Conversion character = OidIsValid(proc) || is_ascii
-                                     ? Convert(utf8.data(), size, PG_UTF8, encoding)
-                                     : Conversion{"?", size};
-    appendStringInfoString(&text, character.converted == size ? character.text : "?");
-    utf8.remove_prefix(std::min(size, utf8.size()));
+    const std::size_t size = has_conversion ? utf8.size() : AsciiPrefix(utf8);
+    const Conversion kept = Convert(utf8.data(), size, PG_UTF8, encoding);
+    appendStringInfoString(&text, kept.text);
+    utf8.remove_prefix(kept.converted);
+    if (utf8.empty()) break;
+    appendStringInfoChar(&text, '?');
+    const int character = pg_utf_mblen(reinterpret_cast<const unsigned char*>(utf8.data()));
+    utf8.remove_prefix(std::min(static_cast<std::size_t>(character), utf8.size()));
   }
   return PointerGetDatum(cstring_to_text_with_len(text.data, text.len));
 }
@@ -108,6 +118,8 @@ Datum UrlDatum(const PresignedUrl& url) {
   return PointerGetDatum(result);
 }
 
+// Never out of date: CREATE OR REPLACE refuses other OUT arguments, and what DROP makes room for
+// gets an OID of its own.
 TupleDesc ResultDesc(FunctionCallInfo fcinfo) {
   struct Known {
     Oid function;
