@@ -5,6 +5,9 @@ DATA = $(wildcard sql/neon_s3--*.sql)
 OBJS = $(patsubst %.cpp,%.o,$(wildcard src/core/*.cpp src/net/*.cpp src/pg/*.cpp))
 REGRESS = extension presign post_policy settings server upload object list batch large_object multipart stats bucket doctor lifecycle move
 
+# Whatever the locale of the server is, expected output has UTF-8.
+REGRESS_OPTS = --encoding=UTF8
+
 # Debian's PGXS tracks no dependencies on headers, so the compiler does. PostgreSQL 15's headers say
 # "register", which C++17 dropped.
 PG_CPPFLAGS = -Isrc
