@@ -6,6 +6,16 @@ use FindBin;
 use HTTP::Tiny;
 use IPC::Open2 qw(open2);
 use NeonS3Test;
+use Test::More;
+
+# A database with the extension, a server of faults, and a session that talks to it.
+sub set_up {
+  my ($class, %settings) = @_;
+  my $db = NeonS3Test->server->new_database;
+  $db->do('CREATE EXTENSION neon_s3;');
+  my $fault = $class->new;
+  return ($db, $fault, $db->session($fault->settings('http', %settings)));
+}
 
 # {ports}; tls => [certificate, key] for one over https, too. Ends with the test.
 sub new {
@@ -42,6 +52,27 @@ sub settings {
     session_token => 'tokenCANARYtoken', region => 'us-east-1',
     endpoint => $self->endpoint($port // 'http'), bucket => 'bucket', connect_timeout => '1s', request_timeout => '2s', %more);
   return map { "SET neon_s3.$_ = " . lit($settings{$_}) . ';' } sort keys %settings;
+}
+
+# Tests a statement while the server plays that fault, or those: $expected is a SQLSTATE (and %expect what
+# refused() takes) or the text that comes out.
+sub gives {
+  my ($self, $session, $play, $statement, $expected, %expect) = @_;
+  local $Test::Builder::Level = $Test::Builder::Level + 2;    # as if its caller's own gives() did it
+  my @plays = ref $play ? @$play : $play;
+  $self->plays(@plays);
+  my $result = $session->run($statement);
+  my $name = "@plays: " . substr $statement, 7, 60;
+  return refused($result, $expected, $name, not => qr/CANARY/, %expect) if $expected =~ /^[0-9A-Z]{5}$/;
+  (my $out = $result->{out}) =~ tr{\x1e\x1f}{|};
+  is $result->{state} eq '00000' ? $out : $result->{notices}, $expected, $name;
+}
+
+# Whether a large object has what the server says an object of that size has.
+sub gets_large {
+  my ($size) = @_;
+  return "SELECT s3_get_large_object('size-$size') AS lo \\gset\n"
+    . "SELECT md5(lo_get(:lo)) = md5(left(repeat('0123456789abcdef', $size / 16 + 1), $size));";
 }
 
 1;

@@ -9,22 +9,9 @@ use NeonS3Test;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $db = NeonS3Test->server->new_database;
-$db->do('CREATE EXTENSION neon_s3;');
-my $fault = FaultServer->new;
-my $session = $db->session($fault->settings('http', request_timeout => '30s'));
+my ($db, $fault, $session) = FaultServer->set_up(request_timeout => '30s');
+sub gives { return $fault->gives($session, @_) }
 
-sub gives {
-  my ($play, $statement, $expected, %expect) = @_;
-  $fault->plays(ref $play ? @$play : $play);
-  my $result = $session->run($statement);
-  my $name = (ref $play ? "@$play" : $play) . ': ' . substr $statement, 7, 60;
-  return refused($result, $expected, $name, not => qr/CANARY/, %expect) if $expected =~ /^[0-9A-Z]{5}$/;
-  (my $out = $result->{out}) =~ tr{\x1e\x1f}{|};
-  is $result->{state} eq '00000' ? $out : $result->{notices}, $expected, $name;
-}
-
-my $large = sub { my ($size) = @_; return "SELECT s3_get_large_object('size-$size') AS lo \\gset\nSELECT md5(lo_get(:lo)) = md5(left(repeat('0123456789abcdef', $size / 16 + 1), $size));" };
 my $put_large = "SELECT lo_from_bytea(0, convert_to(repeat('0123456789abcdef', 1200000), 'UTF8')) AS lo \\gset\nSELECT etag <> '' FROM s3_put_large_object('k', :lo);";
 
 subtest 'checksums' => sub {
@@ -52,11 +39,11 @@ subtest 'lengths and ETags' => sub {
   gives('transcoded', "SELECT found, size IS NULL, error IS NULL FROM s3_head_objects('{size-5}');", 't|t|t');
   gives('transcoded', "SELECT s3_object_exists('size-5');", 't');
   gives('transcoded', "SELECT length(s3_get_object('size-100000'));", '100000');
-  gives('transcoded', $large->(20000000), 't');
-  gives('with_etag:W/"abc"', $large->(20000000), 't');
+  gives('transcoded', FaultServer::gets_large(20000000), 't');
+  gives('with_etag:W/"abc"', FaultServer::gets_large(20000000), 't');
   gives('with_etag:W/"abc"', "SELECT etag FROM s3_head_object('k');", 'W/"abc"');
-  gives('with_etag:"abc"', $large->(20000000), 't');
-  gives('with_etag', $large->(20000000), 't');
+  gives('with_etag:"abc"', FaultServer::gets_large(20000000), 't');
+  gives('with_etag', FaultServer::gets_large(20000000), 't');
   gives('with_etag', "SELECT etag IS NULL FROM s3_head_object('k');", 't');
 };
 

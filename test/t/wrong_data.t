@@ -8,24 +8,10 @@ use FaultServer;
 use NeonS3Test;
 use Test::More;
 
-my $db = NeonS3Test->server->new_database;
-$db->do('CREATE EXTENSION neon_s3;');
-my $fault = FaultServer->new;
-my $session = $db->session($fault->settings('http', request_timeout => '20s'));
-
-# A statement's result while the server plays that fault: refused with a SQLSTATE and patterns, or the text that comes out.
-sub gives {
-  my ($play, $statement, $expected, %expect) = @_;
-  $fault->plays(ref $play ? @$play : $play);
-  my $result = $session->run($statement);
-  my $name = (ref $play ? "@$play" : $play) . ': ' . substr $statement, 7, 60;
-  return refused($result, $expected, $name, not => qr/CANARY/, %expect) if $expected =~ /^[0-9A-Z]{5}$/;
-  (my $out = $result->{out}) =~ tr{\x1e\x1f}{|};
-  is $result->{state} eq '00000' ? $out : $result->{notices}, $expected, $name;
-}
+my (undef, $fault, $session) = FaultServer->set_up(request_timeout => '20s');
+sub gives { return $fault->gives($session, @_) }
 
 sub get { return "SELECT encode(s3_get_object($_[0]), 'escape');" }
-my $md5 = sub { my ($size) = @_; return "SELECT s3_get_large_object('size-$size') AS lo \\gset\nSELECT md5(lo_get(:lo)) = md5(left(repeat('0123456789abcdef', $size / 16 + 1), $size));" };
 my %malformed = (message => qr{malformed reply from});
 
 subtest 'ranges' => sub {
@@ -55,8 +41,8 @@ subtest 'a status that was not asked for' => sub {
 };
 
 subtest 'large objects' => sub {
-  gives('ok', $md5->(20000000), 't');
-  gives('ranges:whole', $md5->(20000000), 't');
+  gives('ok', FaultServer::gets_large(20000000), 't');
+  gives('ranges:whole', FaultServer::gets_large(20000000), 't');
   gives("ranges:$_", "SELECT s3_get_large_object('size-20000000');", '08P01', %malformed) for qw(other first less etags times25);
 };
 
