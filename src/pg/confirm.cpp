@@ -2,6 +2,7 @@
 
 #include "core/part_plan.h"
 #include "core/promise.h"
+#include "net/batch_delete.h"
 #include "net/multipart.h"
 #include "pg/new_upload.h"
 #include "pg/part_listing.h"
@@ -21,9 +22,6 @@ extern "C" {
 }
 
 namespace neon_s3 {
-namespace {
-
-// ---------------------------------------------------------------- what S3 has, C++ side
 
 // Plain data, in UTF-8.
 struct Expected {
@@ -32,6 +30,15 @@ struct Expected {
   PartPlan plan;
   Promise promise;
 };
+
+struct Search {
+  std::vector<Expected> expected;
+  std::vector<Sighting> sightings;
+};
+
+namespace {
+
+// ---------------------------------------------------------------- what S3 has, C++ side
 
 // Those of the plan; the first that is missing, or is of another size, is told.
 std::vector<CompletedPart> PlannedParts(const PartPlan& plan, const std::vector<ListedPart>& listed,
@@ -63,15 +70,63 @@ void CompleteParts(S3Client& s3, std::string_view bucket, const Expected& expect
   }
 }
 
-void Find(S3Client& s3, std::string_view bucket, const Expected& expected, Found* found) {
-  if (!expected.upload_id.empty()) CompleteParts(s3, bucket, expected, &found->difference);
-  if (!found->difference.empty()) return;
-  const HttpResponse reply = s3.Call(HeadWithChecksum(bucket, expected.key));
+void Compare(const HttpResponse& reply, const Expected& expected, Found* found) {
   found->object = ParseObjectInfo(reply);
   found->checksum = ReportedChecksum(reply);
   found->difference = DescribeDifference(
       expected.promise,
       {found->object.size.value_or(-1), found->object.content_type, found->checksum});
+}
+
+void Find(S3Client& s3, std::string_view bucket, const Expected& expected, Found* found) {
+  if (!expected.upload_id.empty()) CompleteParts(s3, bucket, expected, &found->difference);
+  if (!found->difference.empty()) return;
+  Compare(s3.Call(HeadWithChecksum(bucket, expected.key)), expected, found);
+}
+
+// ---------------------------------------------------------------- what S3 has of many, C++ side
+
+// `look()` sees an object, or throws that there is none, or why that is not known.
+template <typename Look>
+void See(Sighting* sighting, const Look& look) {
+  try {
+    look();
+    sighting->is_there = true;
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kCancelled) throw;
+    if (error.code() != ErrorCode::kNotFound) sighting->error = error;
+  }
+}
+
+void TakeReply(const S3Reply& reply, const Expected& expected, Sighting* sighting) {
+  See(sighting, [&] {
+    if (reply.error) throw *reply.error;
+    Compare(reply.response, expected, &sighting->found);
+  });
+  if (reply.error) RaiseIfCommon(*reply.error);
+}
+
+// Those in parts one after the other: each takes several requests.
+void FindAll(S3Client& s3, std::string_view bucket, Search* search) {
+  const std::vector<Expected>& expected = search->expected;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    if (expected[i].upload_id.empty()) s3.Submit(i, HeadWithChecksum(bucket, expected[i].key));
+  }
+  while (s3.busy()) {
+    const S3Reply reply = s3.Next();
+    TakeReply(reply, expected[reply.id], &search->sightings[reply.id]);
+  }
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    if (expected[i].upload_id.empty()) continue;
+    Sighting& sighting = search->sightings[i];
+    See(&sighting, [&] { Find(s3, bucket, expected[i], &sighting.found); });
+  }
+}
+
+void FailAll(const Error& error, Search* search) {
+  for (Sighting& sighting : search->sightings) {
+    if (!sighting.is_there) sighting.error = error;
+  }
 }
 
 // ---------------------------------------------------------------- asking
@@ -174,6 +229,34 @@ const Found& FindObject(const Issued& issued, std::string_view key, const Target
   call.Run([&](S3Client& s3) { Find(s3, call.bucket(), expected, &found); });
   call.Finish();
   return found;
+}
+
+Search& PrepareSearch(const PendingUpload* const* uploads, int count) {
+  auto& search = Owned<Search>();
+  for (int i = 0; i < count; ++i) {
+    const Expected next = ExpectedOf(uploads[i]->issued, Utf8(uploads[i]->key));
+    Guard([&] { search.expected.push_back(next); });
+  }
+  return search;
+}
+
+const std::vector<Sighting>& FindObjects(Operation operation, const Target& target,
+                                         Search* search) {
+  S3Call& call = S3Call::Begin(operation, {}, target);
+  call.ShowItems(0, static_cast<std::int64_t>(search->expected.size()));
+  Guard([&] {
+    const WaitEvent wait;
+    search->sightings.resize(search->expected.size());
+    try {
+      S3Client& s3 = call.BeginAt(MakeService(target), MakeLimits());
+      FindAll(s3, call.bucket(), search);
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::kCancelled) throw;
+      FailAll(error, search);
+    }
+  });
+  call.Finish();
+  return search->sightings;
 }
 
 bool RecordConfirmed(const Extension& extension, const GovernedTable& table, const text* key,

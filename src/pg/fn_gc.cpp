@@ -15,6 +15,7 @@
 extern "C" {
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/float.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 }
@@ -69,34 +70,15 @@ const BucketListing& ListAll(const Run& run) {
 
 // ---------------------------------------------------------------- expired uploads
 
-constexpr Oid kExpiredTypes[] = {INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID};
-OwnStatement expired(
-    "SELECT object_key, expires_at FROM @.s3_issued_keys WHERE governed_table "
-    "OPERATOR(pg_catalog.=) $1 AND pending AND expires_at OPERATOR(pg_catalog.<) $2 AND begun_at "
-    "OPERATOR(pg_catalog.>=) $3",
-    kExpiredTypes);
-
-// Null where there is no such object; all other errors are raised.
-const Found* LookForObject(const Run& run, Issued issued, const text* key) {
-  issued.upload_id = nullptr;  // what nobody confirmed in time is not completed
-  const Target target = OwnersTarget(run.table.owner, issued.bucket, issued.server);
-  const Found* found = nullptr;
-  SubtransactionError raised;
-  const auto find = [&] { found = &FindObject(issued, Utf8(key), target); };
-  if (TryInSubtransaction(find, &raised)) return found;
-  if (raised.sqlerrcode != ERRCODE_NO_DATA_FOUND) {
-    ereport(ERROR, (errcode(raised.sqlerrcode), errmsg_internal("%s", raised.message)));
-  }
-  return nullptr;
-}
-
-// Deletes as the owner. Returns false if there was no row.
+// Deletes as the owner, the row first, then the ledger. Returns false if there was no row, or the
+// upload has ended meanwhile.
 bool RemoveRow(const Run& run, const text* key) {
   const SavedRole saved = BecomeOwner(run.table.owner);
-  const bool was_there = DeletesRow(run.table.relation, key);
+  const bool was_there = LocksRow(run.table.relation, key);
+  const bool was_pending = SettleUpload(run.extension, run.table, key);
+  if (was_there && was_pending) DeletesRow(run.table.relation, key);
   RestoreRole(saved);
-  SettleUpload(run.extension, run.table, key);
-  return was_there;
+  return was_there && was_pending;
 }
 
 // Null where there is nothing to tell. `kept`: the object, if it is as promised.
@@ -117,32 +99,52 @@ const char* EndUpload(const Run& run, const text* key, const Found* kept) {
   return kept != nullptr ? "confirmed" : "removed";
 }
 
-void SettleExpired(const Run& run, const text* key, TimestampTz expires_at) {
-  const Issued issued = FindIssued(run.extension, run.table, key);
-  if (!issued.is_pending || issued.is_inherited) return;
-  const Found* found = LookForObject(run, issued, key);
-  const bool is_old =
-      found != nullptr ? IsOld(run, found->object.last_modified) : expires_at < run.cutoff;
+void SettleExpired(const Run& run, const PendingUpload& upload, const Sighting& sighting) {
+  if (sighting.error) Guard([&] { throw *sighting.error; });
+  const bool is_old = sighting.is_there ? IsOld(run, sighting.found.object.last_modified)
+                                        : upload.expires_at < run.cutoff;
   if (!is_old) return;
-  const bool is_kept = found != nullptr && found->difference.empty();
-  const char* action = run.dry_run ? "reported" : EndUpload(run, key, is_kept ? found : nullptr);
+  const bool is_kept = sighting.is_there && sighting.found.difference.empty();
+  const char* action =
+      run.dry_run ? "reported" : EndUpload(run, upload.key, is_kept ? &sighting.found : nullptr);
   if (action == nullptr) return;
-  Tell(run, "expired_upload", PointerGetDatum(key),
-       found != nullptr ? found->object.size.value_or(-1) : -1, action);
+  Tell(run, "expired_upload", PointerGetDatum(upload.key),
+       sighting.is_there ? sighting.found.object.size.value_or(-1) : -1, action);
+}
+
+void SettlePage(const Run& run, const PendingPage& page) {
+  const Size size = sizeof(PendingUpload*) * (page.count + 1);
+  auto** waiting = static_cast<PendingUpload**>(palloc(size));
+  auto** group = static_cast<PendingUpload**>(palloc(size));
+  int left = page.count;
+  for (int i = 0; i < left; ++i) {
+    waiting[i] = &page.uploads[i];
+    waiting[i]->issued.upload_id = nullptr;  // what nobody confirmed in time is not completed
+  }
+  while (left > 0) {
+    const int count = TakeGroup(waiting, &left, group);
+    const Issued& first = group[0]->issued;
+    const Target target = OwnersTarget(run.table.owner, first.bucket, first.server);
+    const std::vector<Sighting>& sightings =
+        FindObjects(Operation::kGc, target, &PrepareSearch(group, count));
+    for (int i = 0; i < count; ++i) SettleExpired(run, *group[i], sightings[i]);
+  }
 }
 
 void SettleAllExpired(const Run& run) {
-  Datum values[] = {Int32GetDatum(run.table.id), TimestampTzGetDatum(run.started_at),
-                    TimestampTzGetDatum(run.armed.armed_at)};
-  const uint64 count = expired.ExecuteLatest(run.extension, values);
-  SPITupleTable* rows = SPI_tuptable;
-  for (uint64 i = 0; i < count; ++i) {
-    bool is_null;
-    const text* key = DatumGetTextPCopy(SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &is_null));
-    const Datum expires_at = SPI_getbinval(rows->vals[i], rows->tupdesc, 2, &is_null);
-    SettleExpired(run, key, DatumGetTimestampTz(expires_at));
+  PendingFilter filter = {};
+  filter.after = DT_NOBEGIN;
+  filter.after_key = cstring_to_text("");
+  filter.before = run.started_at;
+  filter.table = run.table.id;
+  filter.seldom_from = get_float8_infinity();
+  ScratchMemory memory;
+  for (PendingPage page = {}; !page.is_last;) {
+    memory.Enter();
+    page = ReadPending(run.extension, run.armed.armed_at, &filter);
+    SettlePage(run, page);
+    memory.Leave();
   }
-  SPI_freetuptable(rows);
 }
 
 // ---------------------------------------------------------------- objects

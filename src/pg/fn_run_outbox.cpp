@@ -15,6 +15,7 @@
 #include "pg/s3_call.h"
 #include "pg/subtransaction.h"
 #include "pg/text_value.h"
+#include "pg/worker_transaction.h"
 
 extern "C" {
 #include "mb/pg_wchar.h"
@@ -296,28 +297,12 @@ void NextTransaction() {
 
 constexpr Transactions kOfCall = {NextTransaction, [] {}, [] {}};
 
-// The worker has none while it asks S3. What is allocated outlives them.
-void LeaveTransaction() {
-  MemoryContext context = CurrentMemoryContext;
-  SPI_finish();
-  CommitTransactionCommand();
-  MemoryContextSwitchTo(context);
-}
-
-void EnterTransaction() {
-  MemoryContext context = CurrentMemoryContext;
-  SetCurrentStatementStartTimestamp();
-  StartTransactionCommand();
-  XactIsoLevel = XACT_READ_COMMITTED;
-  SPI_connect();
-  MemoryContextSwitchTo(context);
-}
-
 void NextOfWorker() {
   LeaveTransaction();
   EnterTransaction();
 }
 
+// The worker has none while it asks S3.
 constexpr Transactions kOfWorker = {NextOfWorker, LeaveTransaction, EnterTransaction};
 
 // Returns how many items were due.

@@ -1,6 +1,7 @@
 #include "pg/ledger.h"
 
 #include "pg/identity.h"
+#include "pg/text_value.h"
 
 extern "C" {
 #include "access/genam.h"
@@ -10,6 +11,7 @@ extern "C" {
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 }
@@ -38,6 +40,23 @@ OwnStatement extend(
     "governed_table OPERATOR(pg_catalog.=) $2 AND expires_at OPERATOR(pg_catalog.<) $3",
     kExtendTypes);
 
+constexpr int kPage = 1000;
+
+// In the terms of the index s3_issued_keys_pending.
+constexpr Oid kPendingTypes[] = {TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID,        TIMESTAMPTZOID,
+                                 INT4OID,        FLOAT8OID,      TIMESTAMPTZOID, INT8OID};
+OwnStatement pending(
+    "SELECT i.object_key, i.governed_table, i.bucket, i.server, i.pending, i.begun_at, i.begun_by, "
+    "i.expires_at, i.content_type, i.content_length, i.checksum_sha256, i.upload_id, i.part_size, "
+    "g.files_table FROM @.s3_issued_keys i JOIN @.s3_governed_tables g ON g.id "
+    "OPERATOR(pg_catalog.=) i.governed_table WHERE i.pending AND i.begun_at "
+    "OPERATOR(pg_catalog.>=) $1 AND (i.expires_at, i.object_key) OPERATOR(pg_catalog.>) ($2, $3) "
+    "AND i.expires_at OPERATOR(pg_catalog.<) $4 AND ($5 IS NULL OR i.governed_table "
+    "OPERATOR(pg_catalog.=) $5) AND pg_catalog.random() OPERATOR(pg_catalog.*) "
+    "pg_catalog.date_part('epoch', $7 OPERATOR(pg_catalog.-) i.begun_at) OPERATOR(pg_catalog.<=) "
+    "$6 ORDER BY i.expires_at, i.object_key LIMIT $8",
+    kPendingTypes);
+
 // Of s3_issued_keys.
 enum Attribute {
   kObjectKey = 1,
@@ -53,21 +72,18 @@ enum Attribute {
   kChecksum,
   kUploadId,
   kPartSize,
+  kFilesTable,  // of `pending`
 };
 
 const text* CopyText(Datum value, bool is_null) {
   return is_null ? nullptr : DatumGetTextPCopy(value);
 }
 
-Issued FromTuple(Relation ledger, HeapTuple tuple, const Armed& armed) {
-  Datum values[MaxHeapAttributeNumber];
-  bool nulls[MaxHeapAttributeNumber];
-  heap_deform_tuple(tuple, RelationGetDescr(ledger), values, nulls);
+// Of the ledger's columns.
+Issued FromValues(const Datum* values, const bool* nulls) {
   Issued issued = {};
   issued.is_known = true;
   issued.is_pending = DatumGetBool(values[kPending - 1]);
-  issued.is_inherited =
-      armed.as_branch && DatumGetTimestampTz(values[kBegunAt - 1]) < armed.armed_at;
   issued.bucket = CopyText(values[kBucket - 1], false);
   issued.server = CopyText(values[kServer - 1], nulls[kServer - 1]);
   issued.content_type = CopyText(values[kContentType - 1], nulls[kContentType - 1]);
@@ -77,6 +93,33 @@ Issued FromTuple(Relation ledger, HeapTuple tuple, const Armed& armed) {
   issued.upload_id = CopyText(values[kUploadId - 1], nulls[kUploadId - 1]);
   issued.part_size = nulls[kPartSize - 1] ? -1 : DatumGetInt64(values[kPartSize - 1]);
   return issued;
+}
+
+Issued FromTuple(Relation ledger, HeapTuple tuple, const Armed& armed) {
+  Datum values[MaxHeapAttributeNumber];
+  bool nulls[MaxHeapAttributeNumber];
+  heap_deform_tuple(tuple, RelationGetDescr(ledger), values, nulls);
+  Issued issued = FromValues(values, nulls);
+  issued.is_inherited =
+      armed.as_branch && DatumGetTimestampTz(values[kBegunAt - 1]) < armed.armed_at;
+  return issued;
+}
+
+// The key is where the one before it was.
+void Advance(const PendingUpload& last, PendingFilter* filter) {
+  MemoryContext caller = MemoryContextSwitchTo(GetMemoryChunkContext(filter->after_key));
+  pfree(filter->after_key);
+  filter->after = last.expires_at;
+  filter->after_key = DatumGetTextPCopy(PointerGetDatum(last.key));
+  MemoryContextSwitchTo(caller);
+}
+
+PendingUpload PendingOf(SPITupleTable* rows, int row) {
+  Datum values[kFilesTable];
+  bool nulls[kFilesTable];
+  heap_deform_tuple(rows->vals[row], rows->tupdesc, values, nulls);
+  return {CopyText(values[kObjectKey - 1], false), DatumGetObjectId(values[kFilesTable - 1]),
+          DatumGetTimestampTz(values[kExpiresAt - 1]), FromValues(values, nulls)};
 }
 
 char NullIf(bool is_null) { return is_null ? 'n' : ' '; }
@@ -139,6 +182,50 @@ void ExtendUpload(const Extension& extension, const GovernedTable& table, const 
                   TimestampTz expires_at) {
   Datum values[] = {PointerGetDatum(key), Int32GetDatum(table.id), TimestampTzGetDatum(expires_at)};
   extend.Execute(extension, values);
+}
+
+PendingPage ReadPending(const Extension& extension, TimestampTz armed_at, PendingFilter* filter) {
+  Datum values[] = {TimestampTzGetDatum(armed_at),
+                    TimestampTzGetDatum(filter->after),
+                    PointerGetDatum(filter->after_key),
+                    TimestampTzGetDatum(filter->before),
+                    Int32GetDatum(filter->table),
+                    Float8GetDatum(filter->seldom_from),
+                    TimestampTzGetDatum(GetCurrentTimestamp()),
+                    Int64GetDatum(kPage)};
+  const char nulls[] = {' ', ' ', ' ', ' ', NullIf(filter->table < 0), ' ', ' ', ' '};
+  const auto count = static_cast<int>(pending.ExecuteLatest(extension, values, nulls));
+  SPITupleTable* rows = SPI_tuptable;
+  PendingPage page = {};
+  page.uploads = static_cast<PendingUpload*>(palloc(sizeof(PendingUpload) * (count + 1)));
+  page.count = count;
+  page.is_last = count < kPage;
+  for (int i = 0; i < count; ++i) page.uploads[i] = PendingOf(rows, i);
+  SPI_freetuptable(rows);
+  if (count == 0) return page;
+  Advance(page.uploads[count - 1], filter);
+  return page;
+}
+
+bool GoTogether(const PendingUpload& a, const PendingUpload& b) {
+  return a.files_table == b.files_table && IsSameText(a.issued.bucket, b.issued.bucket) &&
+         IsSameText(a.issued.server, b.issued.server);
+}
+
+int TakeGroup(PendingUpload** waiting, int* count, PendingUpload** group) {
+  const PendingUpload& first = *waiting[0];
+  int taken = 0;
+  int left = 0;
+  for (int i = 0; i < *count; ++i) {
+    PendingUpload* upload = waiting[i];
+    if (GoTogether(*upload, first)) {
+      group[taken++] = upload;
+    } else {
+      waiting[left++] = upload;
+    }
+  }
+  *count = left;
+  return taken;
 }
 
 bool SettleUpload(const Extension& extension, const GovernedTable& table, const text* key) {

@@ -1,8 +1,9 @@
 #include "pg/worker.h"
 
-#include "pg/settings.h"
+#include "pg/confirm_pending.h"
 #include "pg/identity.h"
 #include "pg/run_outbox.h"
+#include "pg/settings.h"
 
 extern "C" {
 #include "access/xact.h"
@@ -111,17 +112,18 @@ Installed FindInstalled() {
   return installed;
 }
 
-// Whether the outbox of this database is this database's to empty.
+// Whether outbox and uploads of this database are this database's to see to.
 bool MayRun(const Extension& extension, bool may_warn) {
   const Armed armed = ReadArmed(extension);
   if (IsHere(armed)) return true;
-  ereport(may_warn ? WARNING : DEBUG1,
-          (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-           errmsg("the outbox of database \"%s\" is not emptied: it does not own the lifecycle of "
-                  "its objects",
-                  MyBgworkerEntry->bgw_extra),
-           errhint("A superuser calls s3_arm_lifecycle() there; in a copy that lives beside the "
-                   "original, s3_arm_lifecycle(as_branch => true).")));
+  ereport(
+      may_warn ? WARNING : DEBUG1,
+      (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+       errmsg("the outbox of database \"%s\" is not emptied, and no upload confirmed: it does not "
+              "own the lifecycle of its objects",
+              MyBgworkerEntry->bgw_extra),
+       errhint("A superuser calls s3_arm_lifecycle() there; in a copy that lives beside the "
+               "original, s3_arm_lifecycle(as_branch => true).")));
   return false;
 }
 
@@ -166,6 +168,10 @@ NEON_S3_EXPORT void neon_s3_worker_run(Datum may_warn) {
       installed.is_there && neon_s3::MayRun(installed.extension, DatumGetBool(may_warn));
   PopActiveSnapshot();
   CommitTransactionCommand();
-  if (may_run) neon_s3::RunOutboxOfWorker(installed.extension);
+  if (may_run) {
+    MemoryContextSwitchTo(TopMemoryContext);
+    neon_s3::ConfirmPendingUploads(installed.extension, DatumGetBool(may_warn));
+    neon_s3::RunOutboxOfWorker(installed.extension);
+  }
   proc_exit(0);
 }

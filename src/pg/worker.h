@@ -1,4 +1,4 @@
-// The background worker that empties outboxes.
+// The background worker that confirms uploads and empties outboxes.
 #pragma once
 
 namespace neon_s3 {
