@@ -90,6 +90,7 @@ SELECT s3_retry_outbox();
 SELECT s3_arm_lifecycle();
 SELECT s3_untrack_files();
 TABLE s3_delete_queue;
+TABLE s3_bulk_deletes;
 TABLE s3_issued_keys;
 RESET ROLE;
 

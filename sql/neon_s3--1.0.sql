@@ -252,6 +252,27 @@ COMMENT ON SEQUENCE s3_delete_queue_id_seq IS 'Numbers of s3_delete_queue.';
 COMMENT ON INDEX s3_delete_queue_key IS 'Finds the items of a key that is inserted again.';
 COMMENT ON INDEX s3_delete_queue_due IS 'Finds the items that are due.';
 
+CREATE TABLE s3_bulk_deletes (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  object_keys text[] COLLATE "C" NOT NULL,
+  part integer NOT NULL,
+  bucket text NOT NULL,
+  server text,
+  signs_as text NOT NULL,
+  enqueued_at timestamptz NOT NULL,
+  due_at timestamptz NOT NULL
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
+
+ALTER TABLE s3_bulk_deletes ALTER object_keys SET STORAGE EXTERNAL;
+CREATE INDEX s3_bulk_deletes_part ON s3_bulk_deletes (part);
+CREATE INDEX s3_bulk_deletes_due ON s3_bulk_deletes (due_at);
+
+COMMENT ON TABLE s3_bulk_deletes IS
+'Items of the outbox that one statement enqueued by the thousand, many in a row, until they are due or one of their keys is inserted again: they go to s3_delete_queue then.';
+COMMENT ON SEQUENCE s3_bulk_deletes_id_seq IS 'Numbers of s3_bulk_deletes.';
+COMMENT ON INDEX s3_bulk_deletes_part IS 'Finds the rows that may have a key.';
+COMMENT ON INDEX s3_bulk_deletes_due IS 'Finds the rows that are due.';
+
 CREATE TABLE s3_lifecycle_identity (
   only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
   system_identifier text NOT NULL,
@@ -270,6 +291,8 @@ SELECT pg_extension_config_dump('s3_governed_tables_id_seq', '');
 SELECT pg_extension_config_dump('s3_issued_keys', '');
 SELECT pg_extension_config_dump('s3_delete_queue', '');
 SELECT pg_extension_config_dump('s3_delete_queue_id_seq', '');
+SELECT pg_extension_config_dump('s3_bulk_deletes', '');
+SELECT pg_extension_config_dump('s3_bulk_deletes_id_seq', '');
 SELECT pg_extension_config_dump('s3_lifecycle_identity', '');
 
 -- ---------------------------------------------------------------- lifecycle: governed tables
@@ -422,6 +445,12 @@ CREATE VIEW s3_outbox WITH (security_barrier) AS
          CASE WHEN EXISTS (SELECT FROM s3_lifecycle_identity AS l WHERE l.as_branch AND q.enqueued_at OPERATOR(pg_catalog.<) l.armed_at)
               THEN 'kept' ELSE q.state END AS state
     FROM s3_delete_queue AS q
+   WHERE s3_require_trusted()
+  UNION ALL
+  SELECT k.object_key, b.bucket, b.server, b.enqueued_at, 0, b.due_at, NULL,
+         CASE WHEN EXISTS (SELECT FROM s3_lifecycle_identity AS l WHERE l.as_branch AND b.enqueued_at OPERATOR(pg_catalog.<) l.armed_at)
+              THEN 'kept' ELSE 'pending' END
+    FROM s3_bulk_deletes AS b, pg_catalog.unnest(b.object_keys) AS k (object_key)
    WHERE s3_require_trusted();
 
 COMMENT ON VIEW s3_outbox IS

@@ -210,7 +210,10 @@ void GuardUpdate(const Extension& extension, const GovernedTable& table, const T
 
 // ---------------------------------------------------------------- enqueueing
 
-constexpr int kBatch = 10000;
+constexpr int kFetch = 10000;
+// Of keys in memory.
+constexpr int kMostKeys = 1 << 18;
+constexpr Size kMostBytes = 32 << 20;
 
 // False, with a warning, where deletes from the table mean nothing to the bucket.
 bool IsEnqueued(const GovernedTable& table, Relation relation) {
@@ -230,14 +233,15 @@ struct KeyBatch {
   const GovernedTable* table;
   MemoryContext context;  // of the keys
   Datum* keys;
-  int count;
+  int count, room;
+  Size bytes;
 };
 
 KeyBatch BeginBatch(const Extension& extension, const GovernedTable& table) {
-  KeyBatch batch = {&extension, &table, nullptr, nullptr, 0};
+  KeyBatch batch = {&extension, &table, nullptr, nullptr, 0, 64, 0};
   batch.context =
       AllocSetContextCreate(CurrentMemoryContext, "neon_s3 keys", ALLOCSET_DEFAULT_SIZES);
-  batch.keys = static_cast<Datum*>(palloc(kBatch * sizeof(Datum)));
+  batch.keys = static_cast<Datum*>(palloc(batch.room * sizeof(Datum)));
   return batch;
 }
 
@@ -247,14 +251,21 @@ void Flush(KeyBatch* batch) {
   MemoryContextSwitchTo(caller);
   MemoryContextReset(batch->context);
   batch->count = 0;
+  batch->bytes = 0;
 }
 
 void Add(KeyBatch* batch, Datum key, bool is_null) {
   if (is_null) return;
+  if (batch->count == batch->room) {
+    batch->room *= 2;
+    batch->keys = static_cast<Datum*>(repalloc(batch->keys, batch->room * sizeof(Datum)));
+  }
   MemoryContext caller = MemoryContextSwitchTo(batch->context);
-  batch->keys[batch->count++] = PointerGetDatum(DatumGetTextPCopy(key));
+  text* copy = DatumGetTextPCopy(key);
   MemoryContextSwitchTo(caller);
-  if (batch->count == kBatch) Flush(batch);
+  batch->keys[batch->count++] = PointerGetDatum(copy);
+  batch->bytes += VARSIZE_ANY(copy);
+  if (batch->count == kMostKeys || batch->bytes >= kMostBytes) Flush(batch);
 }
 
 void EnqueueOldTable(const TriggerData& trigger, KeyBatch* batch) {
@@ -295,8 +306,8 @@ void EnqueueTable(const TriggerData& trigger, KeyBatch* batch) {
   PushActiveSnapshot(GetLatestSnapshot());
   Portal rows = SPI_cursor_open_with_args(nullptr, psprintf("SELECT object_key FROM %s", table), 0,
                                           nullptr, nullptr, nullptr, true, 0);
-  for (SPI_cursor_fetch(rows, true, kBatch); SPI_processed > 0;
-       SPI_cursor_fetch(rows, true, kBatch)) {
+  for (SPI_cursor_fetch(rows, true, kFetch); SPI_processed > 0;
+       SPI_cursor_fetch(rows, true, kFetch)) {
     SPITupleTable* fetched = SPI_tuptable;
     for (uint64 i = 0; i < fetched->numvals; ++i) {
       bool is_null;

@@ -1,6 +1,7 @@
 // s3_gc: what differs between a governed table and its bucket.
 #include "net/bucket_listing.h"
 #include "net/multipart.h"
+#include "pg/bulk_deletes.h"
 #include "pg/confirm.h"
 #include "pg/identity.h"
 #include "pg/issued_lookup.h"
@@ -179,8 +180,26 @@ const char* ActionFor(const Run& run, const ListedObject& object, const Chunk& c
   return run.dry_run || state.is_dead ? "reported" : "removed";
 }
 
+// Those whose deletes were enqueued by the thousand.
+void MarkBulk(const Run& run, const BucketListing& listing, Chunk* chunk) {
+  Datum keys[kChunk];
+  bool is_queued[kChunk];
+  int at[kChunk];
+  int count = 0;
+  for (int i = 0; i < chunk->count; ++i) {
+    if (ActionFor(run, listing.objects[chunk->at[i]], *chunk, i) == nullptr) continue;
+    keys[count] = chunk->keys[i];
+    at[count++] = i;
+  }
+  FindBulk(run.extension, run.place, keys, count, is_queued);
+  for (int i = 0; i < count; ++i) {
+    if (is_queued[i]) chunk->states[at[i]].is_queued = true;
+  }
+}
+
 void JudgeObjects(const Run& run, const BucketListing& listing, Chunk* chunk) {
   LookUp(run, chunk);
+  MarkBulk(run, listing, chunk);
   Datum removed[kChunk];
   int count = 0;
   for (int i = 0; i < chunk->count; ++i) {

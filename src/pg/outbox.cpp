@@ -1,5 +1,6 @@
 #include "pg/outbox.h"
 
+#include "pg/bulk_deletes.h"
 #include "pg/settings.h"
 #include "pg/identity.h"
 #include "pg/key_lock.h"
@@ -152,10 +153,15 @@ void EnqueueDeletes(const Extension& extension, const GovernedTable& table, Datu
   if (count == 0) return;
   const TimestampTz now = GetCurrentTimestamp();
   const TimestampTz due = now + CurrentSettings().delete_delay * USECS_PER_SEC;
+  const char* signs_as = GetUserNameFromId(table.owner, false);
+  if (count >= kBulk) {
+    EnqueueBulk(extension, {{table.bucket, table.server}, signs_as, now, due}, keys, count);
+    return;
+  }
   Datum values[] = {PointerGetDatum(construct_array(keys, count, TEXTOID, -1, false, TYPALIGN_INT)),
                     PointerGetDatum(table.bucket),
                     OptionalDatum(table.server),
-                    CStringGetTextDatum(GetUserNameFromId(table.owner, false)),
+                    CStringGetTextDatum(signs_as),
                     TimestampTzGetDatum(now),
                     TimestampTzGetDatum(due)};
   const char nulls[] = {' ', ' ', table.server == nullptr ? 'n' : ' ', ' ', ' ', ' '};
@@ -164,6 +170,7 @@ void EnqueueDeletes(const Extension& extension, const GovernedTable& table, Datu
 
 void CancelDeletes(const Extension& extension, const GovernedTable& table, const text* key) {
   LockKeyForInsert(key);
+  ExpandKey(extension, key);
   if (!HasItemsToCancel(extension, table, key)) return;
   const Armed armed = ReadArmed(extension);
   Datum values[] = {PointerGetDatum(key), PointerGetDatum(table.bucket),

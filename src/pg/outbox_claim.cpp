@@ -1,6 +1,7 @@
 #include "pg/outbox_claim.h"
 
 #include "core/delete_backoff.h"
+#include "pg/bulk_deletes.h"
 #include "pg/identity.h"
 #include "pg/key_lock.h"
 #include "pg/subtransaction.h"
@@ -293,6 +294,9 @@ OutboxBatch ClaimItems(const Extension& extension, int most, int64 lease) {
   const Armed armed = RequireArmed(extension);
   List* tables = LockRecordedTables(extension);
   OutboxBatch batch = ReadDue(extension, most);
+  if (batch.count < most && ExpandDue(extension, most - batch.count) > 0) {
+    batch = ReadDue(extension, most);
+  }
   batch.armed_at = armed.armed_at;
   // A table that was tracked between the two may have rows of these keys.
   if (HasNewTables(extension, tables)) PutOffAll(batch);

@@ -308,12 +308,37 @@ subtest 'abort while the upload is confirmed' => sub {
 };
 
 subtest 'PREPARE TRANSACTION' => sub {
-  plan skip_all => 'max_prepared_transactions is 0' if !$server->value('SHOW max_prepared_transactions;');
+  my $name = "neon_s3_$$";
+  my @prepare = ("PREPARE TRANSACTION '$name';");
+  my %finish = (COMMIT => "COMMIT PREPARED '$name';", ROLLBACK => "ROLLBACK PREPARED '$name';");
+  my $counts = sub { $db->value("SELECT (SELECT count(*) FROM s3_files) || ' ' || (SELECT count(*) FROM s3_outbox) || ' ' || (SELECT count(*) FROM s3_uploads);") };
   $db->do($as_owner, 'BEGIN;', $insert->('prepared'), "DELETE FROM s3_files WHERE object_key = 'prepared';",
-    $insert->('prepared'), "PREPARE TRANSACTION 'neon_s3_$$';");
-  $db->do("COMMIT PREPARED 'neon_s3_$$';");
-  is $db->value('SELECT count(*) FROM s3_files;') . $db->value('SELECT count(*) FROM s3_delete_queue;'), '10',
-    'begun, deleted, begun again';
+    $insert->('prepared'), @prepare);
+  $db->do($finish{COMMIT});
+  is $counts->(), '1 0 0', 'begun, deleted, begun again';
+  my @delete = ($as_owner, 'BEGIN;', 'DELETE FROM s3_files;', @prepare);
+  $db->do(@delete);
+  is $counts->(), '1 0 0', 'a delete that is prepared';
+  $db->do($finish{ROLLBACK});
+  is $counts->(), '1 0 0', '... and rolled back: nothing is enqueued';
+  $db->do(@delete, $finish{COMMIT});
+  is $counts->(), '0 1 0', '... and committed: its object is';
+  $db->do($as_owner, 'BEGIN;', $insert->('prepared'), @prepare);
+  is $counts->(), '0 1 0', 'an insert of the key that is prepared';
+  $db->do('SELECT s3_arm_lifecycle();', @settings, "UPDATE s3_delete_queue SET next_attempt_at = now();", 'CALL s3_run_outbox();');
+  is $counts->(), '0 1 0', '... keeps the item from drainers';
+  $db->do($finish{COMMIT});
+  is $counts->(), '1 0 0', '... and takes it out';
+  for my $end (sort keys %finish) {
+    $db->do('DELETE FROM s3_files;', 'DELETE FROM s3_delete_queue;');
+    $db->do(user('alice'), 'BEGIN;', "SELECT s3_begin_upload('f', 'a/b', 'alice');", @prepare);
+    is $counts->(), '0 0 0', 'an upload that is prepared';
+    $db->do($finish{$end});
+    is $counts->(), $end eq 'COMMIT' ? '1 0 1' : '0 0 0', "... and then $end";
+  }
+  $db->do($as_owner, 'INSERT INTO s3_files (object_key, file_url, user_id) SELECT n, \'u\', \'me\' FROM generate_series(1, 2000) AS n;', @delete, $finish{COMMIT});
+  is $counts->(), '0 2000 0', 'a bulk delete';
+  $db->do('DELETE FROM s3_files; DELETE FROM s3_delete_queue; DELETE FROM s3_bulk_deletes; DELETE FROM s3_issued_keys; DELETE FROM s3_lifecycle_identity;');
 };
 
 # ---------------------------------------------------------------- copies of the database

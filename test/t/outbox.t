@@ -100,6 +100,46 @@ subtest 'only what was committed, only when it is due' => sub {
   is_deeply [ s3_keys($bucket) ], [], 'deleted again: gone';
 };
 
+subtest 'many at once' => sub {
+  my @keys = map { "k$_" } 1 .. 2500;
+  my $queued = sub { $db->value('SELECT (SELECT count(*) FROM s3_outbox) || \' \' || (SELECT count(*) FROM s3_delete_queue);') };
+  my $due = "UPDATE s3_bulk_deletes SET due_at = now(); UPDATE s3_delete_queue SET next_attempt_at = now();";
+  $db->do(insert(@keys), "SET neon_s3.delete_delay = '1 h';", 'DELETE FROM s3_files;');
+  is $queued->(), '2500 0', 'items of one statement share rows';
+  is_deeply [ $db->row("SELECT count(DISTINCT object_key), min(bucket), min(state), max(attempts), min(next_attempt_at) > now() + interval '59 min' FROM s3_outbox;") ],
+    [ 2500, $bucket, 'pending', 0, 't' ], '... but not in s3_outbox';
+  $db->do(@real, 'CALL s3_run_outbox(10000);');
+  is $queued->(), '2500 0', 'nothing is due';
+  $db->do('BEGIN;', insert('k7'), 'ROLLBACK;');
+  is $queued->(), '2500 0', 'an insert that is rolled back';
+  $db->do(insert('other'));
+  is $queued->(), '2500 0', 'an insert of another key';
+  $db->do(insert('k7'));
+  my ($all, $items) = split / /, $queued->();
+  ok $all == 2499 && $items > 0 && $items < 2499, 'an insert of one of the keys cancels its item alone' or diag "$all $items";
+  $db->do(@real, "SELECT s3_put_object('k7', 'x');", $due);
+  my @sessions = map { $db->session('BEGIN;') } 1, 2;
+  my ($mine) = $db->value("SELECT object_keys[1] FROM s3_bulk_deletes ORDER BY id LIMIT 1;");
+  $sessions[0]->run(insert($mine));
+  $sessions[1]->start(insert($mine =~ s/\Ak/x/r));
+  is $sessions[1]->result->{state}, '00000', 'inserts of other keys wait for nobody';
+  $db->do(@real, 'CALL s3_run_outbox(10000);');
+  my $left = $db->value("SELECT count(*) FROM s3_outbox WHERE object_key = @{[ lit($mine) ]};");
+  is $left, 1, 'a drainer leaves what is being inserted';
+  $sessions[0]->run('COMMIT;');
+  $sessions[1]->run('ROLLBACK;');
+  $_->close for @sessions;
+  $db->do(@real, $due, 'CALL s3_run_outbox(10000);', $due, 'CALL s3_run_outbox(10000);');
+  is $queued->(), '0 0', 'all is drained in the end';
+  is_deeply [ s3_keys($bucket) ], ['k7'], 'the key that was inserted again keeps its object';
+  $db->do(insert(map { "t$_" } 1 .. 20000), 'TRUNCATE s3_files;');
+  is $queued->(), '20003 0', 'TRUNCATE does the same';
+  $db->do('BEGIN ISOLATION LEVEL REPEATABLE READ;', insert('t19999'), 'COMMIT;');
+  is $db->value('SELECT count(*) FROM s3_outbox;'), 20002, 'another number of parts: found, too';
+  $db->do(@real, $due, 'DELETE FROM s3_files;', 'CALL s3_run_outbox(100000);');
+  is $queued->(), '0 0', '... and drained';
+};
+
 # ---------------------------------------------------------------- a key that lives
 
 subtest 'a key that has a row in any table of the bucket' => sub {
