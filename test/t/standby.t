@@ -36,7 +36,9 @@ subtest 'governed tables' => sub {
   is $standby->value('SET ROLE web;', 'SELECT object_key FROM s3_uploads;'), $key, 's3_uploads, too';
   refused($_, '25006', "25006: $_->{sql}") for $standby->try("SELECT s3_begin_upload('a.png', 'image/png', 'web');",
     "SELECT s3_abort_upload('$key');",
-    'SELECT s3_track_files();', 'SELECT s3_untrack_files();', 'SELECT s3_arm_lifecycle();', 'SELECT s3_retry_outbox();');
+    'SELECT s3_track_files();', 'SELECT s3_untrack_files();', 'SELECT s3_arm_lifecycle();', 'SELECT s3_retry_outbox();',
+    "SELECT s3_confirm_upload('$key');", 'CALL s3_run_outbox();', 'SELECT s3_gc();', "SELECT s3_gc(dry_run => false);", 'DELETE FROM s3_files;',
+    "SELECT s3_begin_multipart_upload('a.png', 'image/png', 'web', 10);", "SELECT s3_upload_part_urls('$key');");
 };
 
 my $bucket = new_bucket();
