@@ -241,7 +241,8 @@ void DefineLifecycleSettings() {
              "The same on all members of a cluster, and another on every copy.",
              &settings.lifecycle_id, "", nullptr, PGC_SIGHUP, nullptr);
   DefineText("neon_s3.worker_database",
-             "Databases, separated by commas, whose outbox the background worker empties.",
+             "Databases, separated by commas, whose outbox the background worker empties and whose "
+             "uploads it confirms.",
              "The worker is there if shared_preload_libraries has neon_s3, and this is not empty "
              "when the server starts.",
              &settings.worker_database, "", nullptr, PGC_SIGHUP, nullptr);

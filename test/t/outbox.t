@@ -140,6 +140,18 @@ subtest 'many at once' => sub {
   is $queued->(), '0 0', '... and drained';
 };
 
+subtest 'a long queue' => sub {
+  $db->do("INSERT INTO s3_delete_queue (object_key, bucket, signs_as, enqueued_at, next_attempt_at) SELECT n, 'elsewhere', 'nobody', now(), now() + '1 h' FROM generate_series(1, 50000) AS n;",
+    'ANALYZE s3_delete_queue;');
+  my $scans = sub { return [ $db->row("SELECT seq_scan, idx_scan FROM pg_stat_all_tables WHERE relname = 's3_delete_queue';") ] };
+  my $before = $scans->();
+  $db->do(@real, insert('k'), 'DELETE FROM s3_files;', insert('k'), 'DELETE FROM s3_files;', 'CALL s3_run_outbox();');
+  wait_until(sub { $scans->()[1] > $before->[1] + 4 });
+  is $scans->()[0], $before->[0], 'is not read from end to end by deletes, inserts and drainers';
+  is $db->value("SELECT count(*) FROM s3_outbox WHERE object_key = 'k';"), 0, '... which do their work';
+  $db->do('DELETE FROM s3_delete_queue;');
+};
+
 # ---------------------------------------------------------------- a key that lives
 
 subtest 'a key that has a row in any table of the bucket' => sub {
