@@ -15,6 +15,7 @@
 
 extern "C" {
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
 #include "utils/lsyscache.h"
@@ -371,6 +372,7 @@ Run BeginRun(FunctionCallInfo fcinfo) {
 
 NEON_S3_FUNCTION(neon_s3_gc);
 Datum neon_s3_gc(PG_FUNCTION_ARGS) {
+  PreventCommandDuringRecovery("s3_gc()");
   BeginRows(fcinfo);
   Run run = BeginRun(fcinfo);
   SPI_connect();
