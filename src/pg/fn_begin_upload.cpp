@@ -102,7 +102,7 @@ Datum neon_s3_file_url(PG_FUNCTION_ARGS) {
     url = session.Sign(&request,
                        {Operation::kFileUrl, "GET", key, &target, expires_in, ToUnixSeconds(now)});
   });
-  WarnIfClamped(url.expiry);
+  ReportSigned(url.expiry);
   return UrlDatum(url.presigned);
 }
 

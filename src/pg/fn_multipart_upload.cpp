@@ -13,6 +13,7 @@
 #include "pg/row_gate.h"
 #include "pg/s3_call.h"
 #include "pg/session.h"
+#include "pg/signed_log.h"
 
 extern "C" {
 #include "access/xact.h"
@@ -181,6 +182,7 @@ std::int64_t PutPartUrl(FunctionCallInfo fcinfo, const PartUrl& args, const Part
     url = session.Sign(&request, {Operation::kUploadPartUrls, "PUT", args.key, args.target,
                                   args.expires_in, ToUnixSeconds(args.signed_at)});
   });
+  LogSigned();
   Row row;
   row.Integer(number);
   row.BigInt(plan.SizeOf(number));

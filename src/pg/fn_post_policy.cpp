@@ -5,7 +5,7 @@
 #include "pg/resolve_target.h"
 #include "pg/result.h"
 #include "pg/session.h"
-#include "pg/stats.h"
+#include "pg/signed_log.h"
 
 namespace neon_s3 {
 
@@ -45,9 +45,10 @@ Datum neon_s3_presign_post(PG_FUNCTION_ARGS) {
     for (const FieldArg& field : fields) policy.AddField(field.name, field.value);
     if (conditions) policy.AddConditions(*conditions);
     form = policy.Sign(destination.credentials.secret_access_key, session.signer());
-    CountPresigned(Operation::kPresignPost);
+    NoteSigned(
+        {Operation::kPresignPost, "POST", destination.bucket, *key, signed_at + expiry.seconds});
   });
-  WarnIfClamped(expiry);
+  ReportSigned(expiry);
   Datum values[] = {TextDatum(form.url), JsonbDatum(form.fields)};
   bool nulls[lengthof(values)] = {};
   return RowDatum(fcinfo, values, nulls);

@@ -28,8 +28,8 @@ RequestArgs ReadRequest(ArgReader& args) {
   return request;
 }
 
-Datum WarnedUrlDatum(const SignedUrl& url) {
-  WarnIfClamped(url.expiry);
+Datum ReportedUrlDatum(const SignedUrl& url) {
+  ReportSigned(url.expiry);
   return UrlDatum(url.presigned);
 }
 
@@ -56,7 +56,7 @@ Datum PresignExisting(FunctionCallInfo fcinfo, Operation operation, std::string_
     url = session.Sign(&presign,
                        {operation, method, key, &request.target, expires_in, request.signed_at});
   });
-  return WarnedUrlDatum(url);
+  return ReportedUrlDatum(url);
 }
 
 void AddPart(std::string_view upload_id, std::int32_t part_number, QueryParameters* query) {
@@ -88,7 +88,7 @@ bool PresignAny(FunctionCallInfo fcinfo, Operation operation, SignedUrl* url) {
     *url = session.Sign(
         &presign, {operation, upper_case, key, &request.target, expires_in, request.signed_at});
   });
-  WarnIfClamped(url->expiry);
+  ReportSigned(url->expiry);
   return true;
 }
 
@@ -130,7 +130,7 @@ Datum neon_s3_presign_put(PG_FUNCTION_ARGS) {
     url = session.Sign(&presign, {Operation::kPresignPut, "PUT", key, &request.target, expires_in,
                                   request.signed_at});
   });
-  return WarnedUrlDatum(url);
+  return ReportedUrlDatum(url);
 }
 
 NEON_S3_FUNCTION(neon_s3_presign_upload_part);
@@ -151,7 +151,7 @@ Datum neon_s3_presign_upload_part(PG_FUNCTION_ARGS) {
     url = session.Sign(&presign, {Operation::kPresignUploadPart, "PUT", key, &request.target,
                                   expires_in, request.signed_at});
   });
-  return WarnedUrlDatum(url);
+  return ReportedUrlDatum(url);
 }
 
 NEON_S3_FUNCTION(neon_s3_presign);

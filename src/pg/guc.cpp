@@ -226,6 +226,17 @@ void DefineInteger(const char* name, const char* description, const char* more, 
                           /*show_hook=*/nullptr);
 }
 
+void DefineBoolean(const char* name, const char* description, const char* more, bool* variable) {
+  DefineCustomBoolVariable(name, description, more,
+                           /*valueAddr=*/variable,
+                           /*bootValue=*/false,
+                           /*context=*/PGC_SUSET,
+                           /*flags=*/0,
+                           /*check_hook=*/nullptr,
+                           /*assign_hook=*/nullptr,
+                           /*show_hook=*/nullptr);
+}
+
 void DefineSeconds(const char* name, const char* description, int* variable, int boot_value,
                    GucContext context) {
   DefineInteger(name, description, nullptr, variable, boot_value, /*min=*/kMinExpiry,
@@ -271,15 +282,8 @@ void DefineRequestSettings() {
                 GUC_UNIT_BYTE);
   DefineText("neon_s3.ca_file", "Certificates (PEM) that the S3 server's is checked against.",
              "Empty for the operating system's.", &settings.ca_file, "", nullptr);
-  DefineCustomBoolVariable("neon_s3.allow_http", "Lets requests go to S3 servers without TLS.",
-                           "Loopback addresses need no permission.",
-                           /*valueAddr=*/&settings.allow_http,
-                           /*bootValue=*/false,
-                           /*context=*/PGC_SUSET,
-                           /*flags=*/0,
-                           /*check_hook=*/nullptr,
-                           /*assign_hook=*/nullptr,
-                           /*show_hook=*/nullptr);
+  DefineBoolean("neon_s3.allow_http", "Lets requests go to S3 servers without TLS.",
+                "Loopback addresses need no permission.", &settings.allow_http);
   DefineText("neon_s3.allowed_hosts",
              "Hosts that requests may go to, such as s3.example.com, *.example.org.",
              "With or without the bucket in front. Empty for every host. Presigned URLs are not "
@@ -350,6 +354,9 @@ void DefineCallSettings() {
   DefineSeconds("neon_s3.max_expires_in",
                 "Longest expiry that roles without superuser may ask for.",
                 &settings.max_expires_in, /*default=*/kMaxExpiry, PGC_SUSET);
+  DefineBoolean("neon_s3.log_urls", "Writes a line to the server's log for each URL signed.",
+                "Role, function, method, bucket, key and expiry; never the URL or its signature.",
+                &settings.log_urls);
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 #include "core/error.h"
 #include "core/object_key.h"
 #include "pg/boundary.h"
-#include "pg/stats.h"
+#include "pg/signed_log.h"
 #include "pg/wait_event.h"
 
 namespace neon_s3 {
@@ -55,7 +55,8 @@ Expiry ClampExpiry(const Destination& destination, std::int64_t expires_in,
   return {*expires_at - signed_at, true};
 }
 
-void WarnIfClamped(const Expiry& expiry) {
+void ReportSigned(const Expiry& expiry) {
+  LogSigned();
   if (!expiry.is_clamped) return;
   ereport(WARNING, (errcode(ERRCODE_WARNING),
                     errmsg("the URL expires with its credentials, in %lld seconds",
@@ -153,7 +154,8 @@ SignedUrl Session::Sign(PresignRequest* request, const SigningArgs& args) {
   request->expires_in = expiry.seconds;
   request->signed_at = args.signed_at;
   const PresignedUrl presigned = presigner_.Presign(*request, destination.credentials);
-  CountPresigned(args.operation);
+  NoteSigned(
+      {args.operation, args.method, destination.bucket, args.key, args.signed_at + expiry.seconds});
   return {presigned, expiry, &destination.address};
 }
 

@@ -1,4 +1,4 @@
-// What a backend keeps from call to call. C++ side, but for WarnIfClamped().
+// What a backend keeps from call to call. C++ side, but for ReportSigned().
 #pragma once
 
 #include <cstdint>
@@ -44,8 +44,9 @@ struct Expiry {
 // kNoCredentials if they have expired at `signed_at`.
 Expiry ClampExpiry(const Destination& destination, std::int64_t expires_in, std::int64_t signed_at);
 
-// Postgres side: the WARNING that belongs to a clamped expiry.
-void WarnIfClamped(const Expiry& expiry);
+// Postgres side, for each URL before it is given out: its line in the log (LogSigned()), and the
+// WARNING that belongs to a clamped expiry.
+void ReportSigned(const Expiry& expiry);
 
 // What a URL is signed for, and which operation counts it.
 struct SigningArgs {
@@ -91,9 +92,10 @@ class Session {
 
   // A request to be signed, with what the caller adds to it. kBadArgument for what can't be signed.
   PresignRequest& NewRequest(const FieldArgs& query = {}, const FieldArgs& headers = {});
+  // NoteSigned() knows of it.
   SignedUrl Sign(PresignRequest* request, const SigningArgs& args);
 
-  // For what is signed in another way.
+  // For what is signed in another way, and noted then.
   SigV4Signer& signer() { return presigner_.signer(); }
 
   // A client with its connections, given back when its call ends; each of several calls at once has

@@ -13,6 +13,7 @@ struct Settings {
   char* endpoint;
   char* public_endpoint;
   char* public_url_base;
+  bool log_urls;
   char* files_table;
   char* server;
   char* credential_providers;

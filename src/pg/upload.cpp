@@ -26,7 +26,7 @@ const SignedUpload& SignUpload(const UploadRequest& args) {
         &request, {args.operation, "PUT", key, args.target, args.expires_in, ToUnixSeconds(now)});
     AppendPublicUrl(*args.target, upload.url.address, key, &upload.public_url);
   });
-  WarnIfClamped(upload.url.expiry);
+  ReportSigned(upload.url.expiry);
   // X-Amz-Date has whole seconds.
   upload.expires_at = now - now % USECS_PER_SEC + upload.url.expiry.seconds * USECS_PER_SEC;
   return upload;
