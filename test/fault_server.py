@@ -16,7 +16,7 @@ it. A try is a request of the same method and target. No fault: an answer that l
 POST /control/requests: what came since, a list of objects.
 POST /control/alive: the number of connections that are open, but for this one.
 """
-import collections, hashlib, itertools, json, os, re, select, socket, ssl, struct, sys, threading, time
+import calendar, collections, hashlib, itertools, json, os, re, select, socket, ssl, struct, sys, threading, time
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
@@ -272,6 +272,15 @@ def gate(c, request):
 def dated(c, request, seconds):
     c.clock = int(seconds)
     ok(c, request)
+
+
+@fault
+def skewed(c, request, seconds):
+    """Its clock is off by so much, and it takes no request that is signed 15 minutes off; URLs, too."""
+    c.clock = int(seconds)
+    signed = request.headers.get('x-amz-date') or request.query.get('X-Amz-Date', [''])[0]
+    is_close = not signed or abs(calendar.timegm(time.strptime(signed, '%Y%m%dT%H%M%SZ')) - time.time() - c.clock) <= 900
+    ok(c, request) if is_close else c.send(*error(403, 'RequestTimeTooSkewed'), method=request.method)
 
 
 @body_unread

@@ -1,6 +1,7 @@
 #include "net/s3_client.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <ctime>
 #include <random>
 #include <utility>
@@ -15,6 +16,7 @@ constexpr std::size_t kMaxDocumentSize = 16 << 20;
 constexpr std::size_t kMaxProbeSize = 64 << 10;
 constexpr std::size_t kMaxSignedBody = 1 << 20;
 constexpr std::chrono::milliseconds kTimeForProbe{500};
+constexpr std::int64_t kLeastCorrection = 60;  // seconds: the reason is another one below
 
 Address AddressOf(const Endpoint& endpoint, AddressingStyle style, const std::string& bucket) {
   if (!bucket.empty()) return ResolveAddress(endpoint, style, bucket);
@@ -183,6 +185,7 @@ void S3Client::Start(S3Job* job) {
   const Address address =
       AddressOf(job->endpoint, service_.addressing_style, job->current().bucket);
   CheckHost(job->endpoint, address);
+  job->clock_offset = OffsetOf(job->endpoint);
   http_.Start(job->number, Sign(*job, address), LimitsFor(*job));
   job->is_running = true;
   if (!job->refusal && ++job->attempts > 1) ++usage_.retries;
@@ -193,7 +196,8 @@ HttpRequest S3Client::Sign(const S3Job& job, const Address& address) {
   if (service_.is_anonymous) return WithoutSignature(request, address);
   // The time of day, whatever time the caller signs for: S3 takes none that is minutes off.
   return signer_.Sign(request, address, job.region, service_.credentials.view(),
-                      UtcTime(surroundings_.time_of_day()), PayloadFor(request, job.endpoint));
+                      UtcTime(surroundings_.time_of_day() + job.clock_offset),
+                      PayloadFor(request, job.endpoint));
 }
 
 HttpLimits S3Client::LimitsFor(const S3Job& job) const {
@@ -234,7 +238,8 @@ void S3Client::OnReply(HttpReply reply) {
   if (reply.error) return OnFailure(job, reply);
   if (IsSuccess(job->request, reply.response)) return Succeed(job, std::move(reply.response));
   if (IsEmptyObject(job->request, reply.response)) return Finish(job, {job->id, {}, {}, 0});
-  if (Redirect(job, reply.response) || SendWithoutChecksum(job, reply.response)) return;
+  if (Redirect(job, reply.response) || CorrectClock(job, reply.response)) return;
+  if (SendWithoutChecksum(job, reply.response)) return;
   if (!Probe(job, &reply)) OnFailure(job, reply);
 }
 
@@ -257,6 +262,23 @@ bool S3Client::Redirect(S3Job* job, const HttpResponse& response) {
   ++usage_.retries;
   job->region = region;
   if (is_aws) job->endpoint = AwsEndpoint(region);
+  return true;
+}
+
+std::int64_t S3Client::OffsetOf(const Endpoint& endpoint) const {
+  return clocks_.OffsetOf(endpoint, surroundings_.time_of_day(), MonotonicNow());
+}
+
+// Once. What was refused for its time was not done.
+bool S3Client::CorrectClock(S3Job* job, const HttpResponse& response) {
+  if (job->was_skewed || service_.is_anonymous) return false;
+  const std::int64_t now = surroundings_.time_of_day();
+  const auto offset = OffsetAfterSkew(response, now);
+  if (!offset || std::abs(*offset - job->clock_offset) < kLeastCorrection) return false;
+  clocks_.Remember(job->endpoint, *offset, now, MonotonicNow());
+  job->was_skewed = true;
+  --job->attempts;
+  ++usage_.retries;
   return true;
 }
 
@@ -283,7 +305,7 @@ void S3Client::OnProbe(S3Job* job, HttpReply reply) {
   job->refusal.reset();
   const int status = reply.error ? 0 : reply.response.status;
   if (status / 100 != 4 && status / 100 != 3) return OnFailure(job, refusal);
-  if (Redirect(job, reply.response)) return;
+  if (Redirect(job, reply.response) || CorrectClock(job, reply.response)) return;
   // 404: deleted since, which is not why the HEAD was refused.
   OnFailure(job, status == 404 ? refusal : reply);
 }

@@ -23,6 +23,7 @@
 #include "net/http_client.h"
 #include "net/retry.h"
 #include "net/s3_job.h"
+#include "net/server_clocks.h"
 #include "net/server_traits.h"
 
 namespace neon_s3 {
@@ -54,7 +55,7 @@ struct S3Limits {
   std::string ca_file;                        // PEM; empty: the system's
   bool allow_http = false;                    // without TLS to other addresses than loopback
   std::string allowed_hosts;                  // "a.example.com, *.example.org"; empty: all
-  bool (*cancelled)() = nullptr;              // asked at least every 50 ms
+  bool (*cancelled)() = nullptr;                          // asked at least every 50 ms
   std::function<void(const S3Usage& usage)> on_progress;  // after every step; may be null
 };
 
@@ -94,9 +95,10 @@ class S3Client {
   // Retried like AWS's "standard" mode: attempts up to max_attempts, waits of full jitter between
   // them, Retry-After; network errors, 429, 5xx and throttling, where Retry allows it. A reply that
   // names another region is followed once, signed anew, where the endpoint is one of Amazon's plain
-  // regional ones or not Amazon's; the bucket's region is remembered. Where checksums are refused,
-  // Content-MD5 is sent. A 200 whose body is an <Error> is an error. A range of an object without
-  // bytes has none.
+  // regional ones or not Amazon's; the bucket's region is remembered. A request that is refused for
+  // its time (RequestTimeTooSkewed) is signed once more, with the time that the server tells; so
+  // are later ones to that endpoint (ServerClocks). Where checksums are refused, Content-MD5 is
+  // sent. A 200 whose body is an <Error> is an error. A range of an object without bytes has none.
   HttpResponse Call(S3Request request);
 
   // Several: as many at once as max_in_flight allows, the rest wait. kCancelled is thrown by
@@ -118,6 +120,9 @@ class S3Client {
   bool ServerLacks(ServerLack lack) const { return traits_.Lacks(service_.endpoint, lack); }
   void RememberLack(ServerLack lack) { traits_.Remember(service_.endpoint, lack); }
 
+  // Seconds that the server asked now is ahead of this machine's clock, where that made it refuse.
+  std::int64_t clock_offset() const { return OffsetOf(service_.endpoint); }
+
   const S3Usage& usage() const { return usage_; }
 
  private:
@@ -136,6 +141,8 @@ class S3Client {
   void OnReply(HttpReply reply);
   void OnFailure(S3Job* job, const HttpReply& reply);
   bool Redirect(S3Job* job, const HttpResponse& response);
+  std::int64_t OffsetOf(const Endpoint& endpoint) const;
+  bool CorrectClock(S3Job* job, const HttpResponse& response);
   bool SendWithoutChecksum(S3Job* job, const HttpResponse& response);
   bool Probe(S3Job* job, HttpReply* reply);
   void OnProbe(S3Job* job, HttpReply reply);
@@ -160,6 +167,7 @@ class S3Client {
   RequestSigner signer_;
   BucketRegions regions_;
   ServerTraits traits_;
+  ServerClocks clocks_;
   RetryQuota quota_;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -27,6 +28,8 @@ struct S3Job {
   bool is_running = false;
   bool has_moved = false;     // to another region
   bool without_sums = false;  // checksums were refused
+  bool was_skewed = false;    // refused for its time
+  std::int64_t clock_offset = 0;
 
   // A HEAD was refused, and `probe` asks why.
   std::optional<HttpResponse> refusal;

@@ -193,8 +193,10 @@ class Doctor {
     const auto server_time = ParseHttpDate(date);
     if (!server_time) return;
     const std::int64_t skew = std::time(nullptr) - *server_time;
+    const bool is_corrected = s3_->clock_offset() != 0;
     Add("clock", std::abs(skew) <= kSkewToReport,
-        std::to_string(skew) + " seconds ahead of the S3 server's",
+        std::to_string(skew) + " seconds ahead of the S3 server's" +
+            (is_corrected ? "; requests are signed with the S3 server's time, URLs are not" : ""),
         "Synchronise this server's clock (NTP): S3 refuses requests that are 15 minutes off, and "
         "URLs expire by it.");
   }

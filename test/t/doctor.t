@@ -186,6 +186,13 @@ subtest 'a clock that is wrong, another region' => sub {
   like failed(doctor([ $fault->settings ])), qr/clock/i, 'the clock';
   $fault->plays('dated:3600');
   like failed(doctor([ $fault->settings ])), qr/clock/i, '... either way';
+  for my $skew (-3600, 3600) {
+    $fault->plays("skewed:$skew");
+    my $rows = doctor([ $fault->settings ]);
+    like failed($rows), qr/^clock: \S+ seconds ahead of the S3 server's; requests are signed with the S3 server's time, URLs are not .*NTP/,
+      "a server that refuses it: $skew seconds" or diag explain $rows;
+    is $rows->{write}{ok}, 't', '... and is asked all the same' or diag explain $rows;
+  }
   $fault->plays('region:eu-west-1');
   like failed(doctor([ $fault->settings ])), qr/eu-west-1/, 'the region that it should be';
   $fault->plays('status:403');
