@@ -368,9 +368,14 @@ template <typename Fetch>
 std::optional<Found> CredentialChain::FromCache(Provider provider, std::string_view key,
                                                 const Search& search, const Fetch& fetch) {
   const std::string& ca_bundle = config_.ca_bundle.text;
-  const FetchContext context{&http_, search.cancelled, Lists(Provider::kEnvironment),
-                             ca_bundle.empty() ? nullptr : ca_bundle.c_str()};
-  const OwnedCredentials* found = cache_.Get(key, search.now, [&] { return fetch(context); });
+  const OwnedCredentials* found = cache_.Get(key, search.now, [&] {
+    std::optional<HttpProxy> proxy;
+    if (!search.request.http_proxy.empty()) proxy = ParseHttpProxy(search.request.http_proxy);
+    const FetchContext context{&http_, search.cancelled, Lists(Provider::kEnvironment),
+                               ca_bundle.empty() ? nullptr : ca_bundle.c_str(),
+                               proxy ? &*proxy : nullptr};
+    return fetch(context);
+  });
   if (found == nullptr) return std::nullopt;
   return Found{found->view(), provider, found->expires_at};
 }

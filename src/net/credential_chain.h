@@ -43,6 +43,7 @@ struct ChainRequest {
   std::string_view credentials_file, profile;
   std::string_view region;  // of STS, where environment and profile are not asked
   std::string_view role_arn, external_id, role_session_name;  // for kAssumeRole
+  std::string_view http_proxy;  // of STS; container and instance are asked without
 };
 
 // One of a backend, with its caches. libcurl starts with the first request only.

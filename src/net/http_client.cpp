@@ -11,6 +11,7 @@
 
 #include <curl/curl.h>
 
+#include "net/http_failure.h"
 #include "net/http_transfer.h"
 
 namespace neon_s3 {

@@ -23,11 +23,11 @@ class HttpClient {
   ~HttpClient();
 
   // The response, whatever its status; its headers take 64 KiB at most. Redirects are not followed,
-  // and proxies not used. Not while other requests are under way.
+  // and no proxies used but HttpLimits::proxy. Not while other requests are under way.
   //
   // kConnect, kConnectionLost (broke or timed out), kMalformedReply, kTooLarge, kCancelled;
   // kNotPermitted for an address that may not be reached; kBadArgument for a URL or header that
-  // can't be sent.
+  // can't be sent; kNoCredentials where the proxy refuses its user and password.
   HttpResponse Perform(const HttpRequest& request, const HttpLimits& limits);
 
   // The same for several: kBadArgument is thrown here, other errors come with the reply. The

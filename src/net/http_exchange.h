@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/http_message.h"
+#include "net/http_proxy.h"
 #include "net/monotonic.h"
 
 namespace neon_s3 {
@@ -33,6 +34,9 @@ struct HttpLimits {
   // http:// to other addresses than loopback.
   bool may_be_plain = true;
   const char* ca_file = nullptr;  // PEM; none: the system's
+  // Good until the request is started. The addresses above are those of the proxy then: it looks up
+  // the host's, which is judged by its name.
+  const HttpProxy* proxy = nullptr;
 
   // The connection is left to later requests, and one that was left is used: the next request may
   // be hours away, and under another policy. HTTP/2 where a TLS server has it.

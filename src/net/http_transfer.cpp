@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/text.h"
+#include "net/http_failure.h"
 #include "net/loopback.h"
 #include "net/metadata_address.h"
 
@@ -22,64 +23,9 @@ constexpr std::size_t kLargeBody = 64 << 10;
 constexpr long kBufferSize = 512 << 10;
 constexpr unsigned kPeerTimeoutMs = 20000;
 constexpr const char* kLacksTls = "It would be reached without TLS.";
-
-// Printable ASCII of a text that may quote the other side, a certificate say.
-std::string Legible(std::string_view text) {
-  std::string legible(text);
-  for (char& c : legible) {
-    if (c < ' ' || c > '~') c = '?';
-  }
-  return legible;
-}
-
-// What libcurl's codes mean here. Every other one is a connection that broke.
-struct Meaning {
-  CURLcode curl_code;
-  ErrorCode code;
-};
-constexpr Meaning kMeanings[] = {
-    {CURLE_COULDNT_RESOLVE_HOST, ErrorCode::kConnect},
-    {CURLE_COULDNT_CONNECT, ErrorCode::kConnect},
-    {CURLE_SSL_CONNECT_ERROR, ErrorCode::kConnect},
-    {CURLE_PEER_FAILED_VERIFICATION, ErrorCode::kConnect},
-    {CURLE_SSL_CERTPROBLEM, ErrorCode::kConnect},
-    {CURLE_SSL_CIPHER, ErrorCode::kConnect},
-    {CURLE_SSL_CACERT_BADFILE, ErrorCode::kConnect},
-    {CURLE_SSL_ISSUER_ERROR, ErrorCode::kConnect},
-    {CURLE_WEIRD_SERVER_REPLY, ErrorCode::kMalformedReply},
-    {CURLE_UNSUPPORTED_PROTOCOL, ErrorCode::kMalformedReply},  // HTTP/0.9
-    {CURLE_URL_MALFORMAT, ErrorCode::kBadArgument},
-};
-
-ErrorCode MeaningOf(CURLcode curl_code) {
-  const auto known =
-      std::find_if(std::begin(kMeanings), std::end(kMeanings),
-                   [&](const Meaning& meaning) { return meaning.curl_code == curl_code; });
-  return known == std::end(kMeanings) ? ErrorCode::kConnectionLost : known->code;
-}
-
-// What is wrong is a certificate or the settings: it is so the next time, too.
-bool WillLast(CURLcode curl_code) {
-  return curl_code == CURLE_PEER_FAILED_VERIFICATION || curl_code == CURLE_SSL_CERTPROBLEM ||
-         curl_code == CURLE_SSL_CIPHER || curl_code == CURLE_SSL_CACERT_BADFILE ||
-         curl_code == CURLE_SSL_ISSUER_ERROR;
-}
-
-[[noreturn]] void Raise(ErrorCode code, const std::string& host, const std::string& detail) {
-  const char* message = code == ErrorCode::kConnect          ? "could not connect to "
-                        : code == ErrorCode::kMalformedReply ? "malformed reply from "
-                        : code == ErrorCode::kBadArgument    ? "invalid URL for "
-                                                             : "lost connection to ";
-  throw Error(code, message + host, "", detail);
-}
+constexpr const char* kMetadata = "It is at a link-local or metadata address.";
 
 }  // namespace
-
-std::string QuotedHost(std::string_view url) {
-  const std::size_t scheme_end = url.find("://");
-  if (scheme_end != std::string_view::npos) url.remove_prefix(scheme_end + 3);
-  return "\"" + Legible(url.substr(0, url.find_first_of("/?#"))) + "\"";
-}
 
 HttpTransfer::HttpTransfer(std::size_t id, const HttpRequest& request, const HttpLimits& limits,
                            OpenSockets* sockets)
@@ -87,10 +33,15 @@ HttpTransfer::HttpTransfer(std::size_t id, const HttpRequest& request, const Htt
       limits_(limits),
       sockets_(sockets),
       is_plain_(StartsWith(request.url, "http://")),
-      host_(QuotedHost(request.url)),
+      proxy_(limits.proxy == nullptr ? "" : limits.proxy->Quoted()),
+      host_(QuotedHost(request.url) + (proxy_.empty() ? "" : " through proxy " + proxy_)),
       easy_(curl_easy_init()) {
   if (!easy_) throw std::bad_alloc();
   SetPolicy();
+  if (limits.proxy != nullptr) {
+    CheckHostBehindProxy(request.url);
+    SetProxy(*limits.proxy);
+  }
   SetTrust();
   SetConnection(request);
   SetRequest(request);
@@ -107,14 +58,15 @@ HttpTransfer* HttpTransfer::Of(CURL* easy) {
 HttpReply HttpTransfer::Finish(CURLcode code) {
   HttpReply reply{id_, {}, std::nullopt, false, 0};
   try {
-    CheckResult(code);
     long status = 0;
     curl_easy_getinfo(easy(), CURLINFO_RESPONSE_CODE, &status);
+    if (!proxy_.empty()) CheckProxy(code, status);
+    CheckResult(code);
     reception_.response.status = static_cast<int>(status);
     reply.response = std::move(reception_.response);
   } catch (const Error& error) {
     reply.error = error;
-    reply.will_last = WillLast(code);
+    reply.will_last = WillLast(code) || ProxyRefuses();
   }
   return reply;
 }
@@ -151,6 +103,17 @@ void HttpTransfer::SetPolicy() {
   // Else a cancelled request waits for its resolver thread.
   Set(CURLOPT_QUICK_EXIT, 1L);
 #endif
+}
+
+// The environment may name hosts, all of them even, that are reached without a proxy.
+void HttpTransfer::SetProxy(const HttpProxy& proxy) {
+  Set(CURLOPT_PROXY, proxy.url.c_str());
+  Set(CURLOPT_NOPROXY, "");
+  Set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  if (proxy.user.empty()) return;
+  Set(CURLOPT_PROXYAUTH, static_cast<long>(CURLAUTH_BASIC));
+  Set(CURLOPT_PROXYUSERNAME, proxy.user.c_str());
+  Set(CURLOPT_PROXYPASSWORD, proxy.password.c_str());
 }
 
 void HttpTransfer::SetTrust() {
@@ -192,7 +155,8 @@ void HttpTransfer::SetConnection(const HttpRequest& request) {
 }
 
 void HttpTransfer::SetRequest(const HttpRequest& request) {
-  if (!is_plain_ && !StartsWith(request.url, "https://")) Raise(ErrorCode::kBadArgument, host_, "");
+  if (!is_plain_ && !StartsWith(request.url, "https://"))
+    RaiseFailure(ErrorCode::kBadArgument, host_, "");
   Set(CURLOPT_URL, request.url.c_str());
   const bool has_body =
       !request.body.empty() || request.method == "POST" || request.method == "PUT";
@@ -283,12 +247,24 @@ std::size_t HttpTransfer::OnHeader(char* data, std::size_t, std::size_t size, vo
 
 const char* HttpTransfer::WhyRefused(const sockaddr& address) const {
   if (!limits_.may_reach_metadata && IsMetadataAddress(address)) {
-    return "It is at a link-local or metadata address.";
+    return kMetadata;
   }
   if (lacks_tls() && !IsLoopbackAddress(address)) {
     return kLacksTls;
   }
   return nullptr;
+}
+
+// The proxy looks names up, and who allows hosts by name vouches for them; addresses are judged
+// here. Without TLS both ways have to be within this machine.
+void HttpTransfer::CheckHostBehindProxy(const std::string& url) {
+  const std::string host = HostOf(url);
+  if (!limits_.may_reach_metadata && IsMetadataHost(host)) {
+    refusal_ = kMetadata;
+  } else if (lacks_tls() && !IsLoopbackHost(host)) {
+    refusal_ = kLacksTls;
+  }
+  if (refusal_ != nullptr) RaiseRefusal();
 }
 
 curl_socket_t HttpTransfer::OnOpenSocket(void* context, curlsocktype, curl_sockaddr* address) {
@@ -312,7 +288,7 @@ int HttpTransfer::OnCloseSocket(void* context, curl_socket_t fd) {
 void HttpTransfer::RaiseTimeout() const {
   curl_off_t connected = 0;
   curl_easy_getinfo(easy(), CURLINFO_PRETRANSFER_TIME_T, &connected);
-  if (connected == 0) Raise(ErrorCode::kConnect, host_, "The time limit was reached.");
+  if (connected == 0) RaiseFailure(ErrorCode::kConnect, host_, "The time limit was reached.");
   throw Error(ErrorCode::kConnectionLost, "request to " + host_ + " timed out");
 }
 
@@ -320,6 +296,27 @@ void HttpTransfer::RaiseRefusal() const {
   throw Error(ErrorCode::kNotPermitted, "connection to " + host_ + " is not permitted",
               lacks_tls() ? "Use https, or allow it with neon_s3.allow_http." : "",
               refusal_ != nullptr ? refusal_ : kLacksTls);
+}
+
+bool HttpTransfer::ProxyRefuses() const {
+  long connect_status = 0;
+  curl_easy_getinfo(easy(), CURLINFO_HTTP_CONNECTCODE, &connect_status);
+  return connect_status / 100 == 4;
+}
+
+// What the proxy says of itself. A reply of its own to a plain request looks like the server's, but
+// for 407, which no S3 server gives.
+void HttpTransfer::CheckProxy(CURLcode code, long status) const {
+  long connect_status = 0;
+  curl_easy_getinfo(easy(), CURLINFO_HTTP_CONNECTCODE, &connect_status);
+  if (connect_status == 407 || (is_plain_ && code == CURLE_OK && status == 407)) {
+    throw Error(ErrorCode::kNoCredentials, "proxy " + proxy_ + " refuses user and password",
+                "Check those in neon_s3.http_proxy.", "HTTP status 407");
+  }
+  if (code == CURLE_OK || connect_status == 0 || connect_status / 100 == 2) return;
+  throw Error(ErrorCode::kConnect, "could not connect to " + host_,
+              "Check that the proxy may connect to that host and port.",
+              "The proxy answers with HTTP status " + std::to_string(connect_status) + ".");
 }
 
 bool HttpTransfer::IsHeaderTooLong(CURLcode code) const {
@@ -350,7 +347,7 @@ void HttpTransfer::CheckResult(CURLcode code) const {
   if (refusal_ != nullptr && code == CURLE_COULDNT_CONNECT) RaiseRefusal();
   // A host name that does not resolve is not a loopback address either.
   if (lacks_tls() && code == CURLE_COULDNT_RESOLVE_HOST) RaiseRefusal();
-  Raise(MeaningOf(code), host_, Legible(*error_text_ ? error_text_ : curl_easy_strerror(code)));
+  RaiseFailure(code, host_, Legible(*error_text_ ? error_text_ : curl_easy_strerror(code)));
 }
 
 void HttpTransfer::CheckLength() const {
@@ -361,8 +358,8 @@ void HttpTransfer::CheckLength() const {
   const bool is_delimited = announced >= 0 || version >= CURL_HTTP_VERSION_2_0 ||
                             !reception_.response.Header("transfer-encoding").empty();
   if (!limits_.needs_length || is_delimited || !reception_.has_body) return;
-  Raise(ErrorCode::kMalformedReply, host_,
-        "The reply does not give the length of its body, which may have been cut short.");
+  RaiseFailure(ErrorCode::kMalformedReply, host_,
+               "The reply does not give the length of its body, which may have been cut short.");
 }
 
 }  // namespace neon_s3

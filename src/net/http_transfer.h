@@ -16,9 +16,6 @@
 
 namespace neon_s3 {
 
-// "host:port" of a URL in quotation marks, for messages.
-std::string QuotedHost(std::string_view url);
-
 class HttpTransfer {
  public:
   // kBadArgument for what can't be sent. The body stays where it is. The sockets outlive the
@@ -47,6 +44,7 @@ class HttpTransfer {
   template <typename Value>
   void Set(CURLoption option, Value value);
   void SetPolicy();
+  void SetProxy(const HttpProxy& proxy);
   void SetTrust();
   void SetConnection(const HttpRequest& request);
   void SetRequest(const HttpRequest& request);
@@ -63,6 +61,9 @@ class HttpTransfer {
   void BeginBody();
   bool lacks_tls() const { return is_plain_ && !limits_.may_be_plain; }
   const char* WhyRefused(const sockaddr& address) const;
+  void CheckHostBehindProxy(const std::string& url);
+  void CheckProxy(CURLcode code, long status) const;
+  bool ProxyRefuses() const;
 
   void CheckResult(CURLcode code) const;
   void CheckLength() const;
@@ -74,6 +75,7 @@ class HttpTransfer {
   const HttpLimits limits_;
   OpenSockets* const sockets_;
   const bool is_plain_;
+  const std::string proxy_;  // for messages; empty where there is none
   const std::string host_;
   HttpReception reception_;
   const char* refusal_ = nullptr;  // why an address was refused

@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <cstring>
 #include <iterator>
+#include <string>
 
+#include <netdb.h>
 #include <netinet/in.h>
 
 namespace neon_s3 {
@@ -74,6 +76,17 @@ bool IsMetadataAddress(const sockaddr& address) {
     return IsMetadataIpv6(ipv6.sin6_addr.s6_addr);
   }
   return true;
+}
+
+bool IsMetadataHost(std::string_view host) {
+  const bool is_ipv6 = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  const std::string text(is_ipv6 ? host.substr(1, host.size() - 2) : host);
+  addrinfo hints{}, *found = nullptr;
+  hints.ai_flags = AI_NUMERICHOST;
+  if (getaddrinfo(text.c_str(), nullptr, &hints, &found) != 0) return false;
+  const bool is_metadata = IsMetadataAddress(*found->ai_addr);
+  freeaddrinfo(found);
+  return is_metadata;
 }
 
 }  // namespace neon_s3

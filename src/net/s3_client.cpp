@@ -32,6 +32,15 @@ Payload PayloadFor(const S3Request& request, const Endpoint& endpoint) {
 
 }  // namespace
 
+namespace {
+
+bool SameProxy(const std::optional<HttpProxy>& a, const std::optional<HttpProxy>& b) {
+  if (!a || !b) return a.has_value() == b.has_value();
+  return a->url == b->url && a->user == b->user && a->password == b->password;
+}
+
+}  // namespace
+
 S3Surroundings S3Surroundings::Real() {
   const auto seed = MonotonicNow().time_since_epoch().count();
   std::minstd_rand generator(static_cast<std::minstd_rand::result_type>(seed));
@@ -44,7 +53,8 @@ S3Client::S3Client(S3Surroundings surroundings) : surroundings_(std::move(surrou
 void S3Client::Begin(S3Service service, S3Limits limits) {
   Drop();
   // A connection that was kept would get around it.
-  if (limits_.allow_http && !limits.allow_http) http_.Disconnect();
+  const bool has_new_proxy = !SameProxy(limits_.proxy, limits.proxy);
+  if (has_new_proxy || (limits_.allow_http && !limits.allow_http)) http_.Disconnect();
   allowed_hosts_ = HostPatterns(limits.allowed_hosts);
   service_ = std::move(service);
   limits_ = std::move(limits);
@@ -212,6 +222,7 @@ HttpLimits S3Client::LimitsFor(const S3Job& job) const {
   limits.lends_memory = request.lends_memory && !job.refusal;
   limits.may_be_plain = limits_.allow_http;
   limits.ca_file = limits_.ca_file.empty() ? nullptr : limits_.ca_file.c_str();
+  limits.proxy = limits_.proxy ? &*limits_.proxy : nullptr;
   limits.keep_connection = true;
   limits.may_retry = request.retry == Retry::kHarmless;
   return limits;

@@ -55,6 +55,7 @@ struct S3Limits {
   std::string ca_file;                        // PEM; empty: the system's
   bool allow_http = false;                    // without TLS to other addresses than loopback
   std::string allowed_hosts;                  // "a.example.com, *.example.org"; empty: all
+  std::optional<HttpProxy> proxy;
   bool (*cancelled)() = nullptr;                          // asked at least every 50 ms
   std::function<void(const S3Usage& usage)> on_progress;  // after every step; may be null
 };

@@ -13,7 +13,9 @@ namespace {
 
 OwnedCredentials Send(StsRequest message, const RoleArguments& role, const FetchContext& context) {
   HttpRequest request{"POST", std::move(message.url), std::move(message.headers), message.body};
-  HttpResponse response = context.http->Perform(request, LimitsOf(context));
+  HttpLimits limits = LimitsOf(context);
+  limits.proxy = context.proxy;
+  HttpResponse response = context.http->Perform(request, limits);
   if (response.status == 200)
     return ParseAssumeRoleResponse(TakeSecret(std::move(response.body)), "STS");
 

@@ -18,6 +18,7 @@ struct FetchContext {
   bool (*cancelled)();
   bool reads_environment;  // the provider "environment" is listed: its variables may set limits
   const char* ca_file;     // PEM; null: the system's
+  const HttpProxy* proxy;  // of STS; null: none
 };
 
 // Of a request that starts now.

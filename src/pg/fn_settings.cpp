@@ -86,6 +86,8 @@ class Report {
     const std::string ca_file = CurrentSettings().ca_file;
     Add("ca_file", ca_file, "neon_s3.ca_file");
     Complete("ca_file", ca_file, config.ca_bundle.text, config.ca_bundle);
+    const std::string_view proxy = CurrentSettings().http_proxy;
+    if (!proxy.empty()) Add("http_proxy", ShownHttpProxy(proxy), "neon_s3.http_proxy");
     AddIfSet("use_fips_endpoint", config.use_fips);
     AddIfSet("use_dualstack_endpoint", config.use_dualstack);
   }

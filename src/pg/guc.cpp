@@ -2,11 +2,14 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <string>
 
 #include "core/endpoint.h"
 #include "core/presign.h"
 #include "net/host_patterns.h"
+#include "net/http_proxy.h"
 #include "pg/boundary.h"
+#include "pg/guc_memory.h"
 #include "pg/option.h"
 
 extern "C" {
@@ -38,31 +41,6 @@ void AssignAddressingStyle(int value, void* extra) {
     if (entry->val == value) settings.addressing_style = const_cast<char*>(entry->name);
   }
   ++generation;
-}
-
-// ---------------------------------------------------------------- what changed between versions
-
-void* GucMalloc(std::size_t size) {
-#if PG_VERSION_NUM >= 160000
-  return guc_malloc(LOG, size);
-#else
-  return std::malloc(size);
-#endif
-}
-
-void GucFree(void* memory) {
-#if PG_VERSION_NUM >= 160000
-  guc_free(memory);
-#else
-  std::free(memory);
-#endif
-}
-
-char* GucStrdup(const char* text) {
-  const std::size_t size = std::strlen(text) + 1;
-  char* copy = static_cast<char*>(GucMalloc(size));
-  if (copy != nullptr) std::memcpy(copy, text, size);
-  return copy;
 }
 
 // ---------------------------------------------------------------- validated texts
@@ -98,13 +76,15 @@ constexpr char kMask[] = "****";
 // as the check hook's "extra". A superuser's SET keeps the value in the variable, because that is
 // what a parallel worker gets to see of its leader's settings.
 struct Secret {
+  const char* what;
   char* variable;    // the mask, or what a SET gave
   char* configured;  // what the configuration said last: a parallel worker finds it here
 };
 
-Secret access_key_id;
-Secret secret_access_key;
-Secret session_token;
+Secret access_key_id = {"S3 credentials", nullptr, nullptr};
+Secret secret_access_key = access_key_id;
+Secret session_token = access_key_id;
+Secret http_proxy = {"a proxy, which may have a password,", nullptr, nullptr};
 
 bool IsWorldReadableSource(GucSource source) {
   return source == PGC_S_TEST || source == PGC_S_GLOBAL || source == PGC_S_DATABASE ||
@@ -113,7 +93,7 @@ bool IsWorldReadableSource(GucSource source) {
 
 bool CheckSecret(Secret& secret, char** newval, void** extra, GucSource source) {
   if (IsWorldReadableSource(source)) {
-    GUC_check_errmsg("S3 credentials cannot be set for a role, a database or a function");
+    GUC_check_errmsg("%s cannot be set for a role, a database or a function", secret.what);
     GUC_check_errdetail("Everybody can read those settings in the system catalogs.");
     GUC_check_errhint("Set them in postgresql.conf, with neon_s3 in shared_preload_libraries.");
     return false;
@@ -151,18 +131,45 @@ void AssignSecretHook(const char*, void* extra) {
 
 const char* ShowSecret() { return kMask; }
 
+bool CheckProxyHook(char** newval, void** extra, GucSource source) {
+  const bool is_set = source >= PGC_S_CLIENT && std::strcmp(*newval, kMask) != 0;
+  if (is_set && !CheckText(*newval, [](const char* value) { ParseHttpProxy(value); })) return false;
+  return CheckSecret(http_proxy, newval, extra, source);
+}
+
+// All but user and password. The text is good until the next one.
+const char* ShowProxy() {
+  static char shown[512];
+  ErrorReport ignored;
+  shown[0] = '\0';
+  TryGuard(
+      [&] {
+        const std::string text = ShownHttpProxy(settings.http_proxy);
+        shown[text.copy(shown, sizeof shown - 1)] = '\0';
+      },
+      &ignored);
+  return shown;
+}
+
+template <Secret& kSecret, char* Settings::*kSetting>
+void DefineMasked(const char* name, const char* description, const char* more,
+                  GucStringCheckHook check, GucShowHook show) {
+  DefineCustomStringVariable(name, description, more,
+                             /*valueAddr=*/&kSecret.variable,
+                             /*bootValue=*/"",
+                             /*context=*/PGC_SUSET,
+                             /*flags=*/GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE,
+                             /*check_hook=*/check,
+                             /*assign_hook=*/AssignSecretHook<kSetting>,
+                             /*show_hook=*/show);
+}
+
 template <Secret& kSecret, char* Settings::*kSetting>
 void DefineSecret(const char* name, const char* description) {
-  DefineCustomStringVariable(
+  DefineMasked<kSecret, kSetting>(
       name, description,
       "Shown as **** to everybody. For roles, databases and functions it cannot be set.",
-      /*valueAddr=*/&kSecret.variable,
-      /*bootValue=*/"",
-      /*context=*/PGC_SUSET,
-      /*flags=*/GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE,
-      /*check_hook=*/CheckSecretHook<kSecret, kSetting>,
-      /*assign_hook=*/AssignSecretHook<kSetting>,
-      /*show_hook=*/ShowSecret);
+      CheckSecretHook<kSecret, kSetting>, ShowSecret);
 }
 
 // ---------------------------------------------------------------- what may be left at its default
@@ -289,6 +296,11 @@ void DefineRequestSettings() {
              "With or without the bucket in front. Empty for every host. Presigned URLs are not "
              "concerned.",
              &settings.allowed_hosts, "", CheckHosts);
+  DefineMasked<http_proxy, &Settings::http_proxy>(
+      "neon_s3.http_proxy", "HTTP proxy for requests: http://[user:password@]host:port.",
+      "Empty for none: the environment never counts. Shown without user and password. For roles, "
+      "databases and functions it cannot be set.",
+      CheckProxyHook, ShowProxy);
 }
 
 void DefineCredentialSettings() {

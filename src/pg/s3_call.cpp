@@ -163,6 +163,7 @@ S3Limits MakeLimits() {
   limits.ca_file = settings.ca_file;
   limits.allow_http = settings.allow_http;
   limits.allowed_hosts = settings.allowed_hosts;
+  if (*settings.http_proxy) limits.proxy = ParseHttpProxy(settings.http_proxy);
   limits.cancelled = Interrupted;
   return limits;
 }

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/object_key.h"
 #include "pg/boundary.h"
+#include "pg/settings.h"
 #include "pg/signed_log.h"
 #include "pg/wait_event.h"
 
@@ -39,6 +40,7 @@ ChainRequest RequestOf(const Target& target) {
   request.role_arn = target.role_arn;
   request.external_id = target.external_id;
   request.role_session_name = target.role_session_name;
+  request.http_proxy = CurrentSettings().http_proxy;
   return request;
 }
 

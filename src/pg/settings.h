@@ -43,6 +43,7 @@ struct Settings {
   char* ca_file;
   bool allow_http;
   char* allowed_hosts;
+  char* http_proxy;  // with its password
 };
 
 const Settings& CurrentSettings();
