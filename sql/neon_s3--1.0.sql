@@ -493,49 +493,49 @@ REVOKE EXECUTE ON FUNCTION s3_arm_lifecycle(boolean) FROM PUBLIC;
 -- ---------------------------------------------------------------- objects
 
 CREATE FUNCTION s3_put_object(
-  key text, body bytea, content_type text DEFAULT NULL, metadata jsonb DEFAULT NULL, overwrite boolean DEFAULT true, bucket text DEFAULT NULL, server text DEFAULT NULL,
+  key text, body bytea, content_type text DEFAULT NULL, metadata jsonb DEFAULT NULL, overwrite boolean DEFAULT true, bucket text DEFAULT NULL, server text DEFAULT NULL, headers jsonb DEFAULT NULL,
   OUT etag text, OUT version_id text)
 AS 'MODULE_PATHNAME', 'neon_s3_put_object' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
 
-COMMENT ON FUNCTION s3_put_object(text, bytea, text, jsonb, boolean, text, text) IS
-'Writes an object. metadata: an object of strings, stored as x-amz-meta-*. overwrite => false: only where there is no such object (38000 where there is). The object is there whatever becomes of the transaction. NULL for a NULL key or body.';
-REVOKE EXECUTE ON FUNCTION s3_put_object(text, bytea, text, jsonb, boolean, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION s3_put_object(text, bytea, text, jsonb, boolean, text, text, jsonb) IS
+'Writes an object. metadata: an object of strings, stored as x-amz-meta-*. headers: more of them, such as cache-control, x-amz-storage-class, or those of SSE-C. overwrite => false: only where there is no such object (38000 where there is). The object is there whatever becomes of the transaction. NULL for a NULL key or body.';
+REVOKE EXECUTE ON FUNCTION s3_put_object(text, bytea, text, jsonb, boolean, text, text, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION s3_get_object(
-  key text, range_start bigint DEFAULT NULL, range_length bigint DEFAULT NULL, version_id text DEFAULT NULL, bucket text DEFAULT NULL, server text DEFAULT NULL)
+  key text, range_start bigint DEFAULT NULL, range_length bigint DEFAULT NULL, version_id text DEFAULT NULL, bucket text DEFAULT NULL, server text DEFAULT NULL, headers jsonb DEFAULT NULL)
 RETURNS bytea
 AS 'MODULE_PATHNAME', 'neon_s3_get_object' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000;
 
-COMMENT ON FUNCTION s3_get_object(text, bigint, bigint, text, text, text) IS
-'Reads an object, or range_length bytes of it from range_start (0 is the first byte) on. P0002 where there is none; 54000 where it is larger than neon_s3.max_response_size: s3_get_large_object has no such limit. NULL for a NULL key.';
-REVOKE EXECUTE ON FUNCTION s3_get_object(text, bigint, bigint, text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION s3_get_object(text, bigint, bigint, text, text, text, jsonb) IS
+'Reads an object, or range_length bytes of it from range_start (0 is the first byte) on. P0002 where there is none; 54000 where it is larger than neon_s3.max_response_size: s3_get_large_object has no such limit. headers: those of SSE-C, x-amz-request-payer and the like. NULL for a NULL key.';
+REVOKE EXECUTE ON FUNCTION s3_get_object(text, bigint, bigint, text, text, text, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION s3_put_large_object(
-  key text, lo oid, content_type text DEFAULT NULL, metadata jsonb DEFAULT NULL, overwrite boolean DEFAULT true, bucket text DEFAULT NULL, server text DEFAULT NULL,
+  key text, lo oid, content_type text DEFAULT NULL, metadata jsonb DEFAULT NULL, overwrite boolean DEFAULT true, bucket text DEFAULT NULL, server text DEFAULT NULL, headers jsonb DEFAULT NULL,
   OUT etag text, OUT version_id text)
 AS 'MODULE_PATHNAME', 'neon_s3_put_large_object' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
 
-COMMENT ON FUNCTION s3_put_large_object(text, oid, text, jsonb, boolean, text, text) IS
-'Writes the content of a large object as an object, more than 8 MiB as a multipart upload of several parts at once: memory stays bounded. NULL for a NULL key or lo.';
-REVOKE EXECUTE ON FUNCTION s3_put_large_object(text, oid, text, jsonb, boolean, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION s3_put_large_object(text, oid, text, jsonb, boolean, text, text, jsonb) IS
+'Writes the content of a large object as an object, more than 8 MiB as a multipart upload of several parts at once: memory stays bounded. headers as in s3_put_object. NULL for a NULL key or lo.';
+REVOKE EXECUTE ON FUNCTION s3_put_large_object(text, oid, text, jsonb, boolean, text, text, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION s3_get_large_object(
-  key text, lo oid DEFAULT NULL, version_id text DEFAULT NULL, bucket text DEFAULT NULL, server text DEFAULT NULL)
+  key text, lo oid DEFAULT NULL, version_id text DEFAULT NULL, bucket text DEFAULT NULL, server text DEFAULT NULL, headers jsonb DEFAULT NULL)
 RETURNS oid
 AS 'MODULE_PATHNAME', 'neon_s3_get_large_object' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
 
-COMMENT ON FUNCTION s3_get_large_object(text, oid, text, text, text) IS
-'Reads an object into a large object, whose content it replaces; by default into a new one. In ranges of 8 MiB, several at once: memory stays bounded. Gives the large object''s OID. P0002 where there is no such object. NULL for a NULL key.';
-REVOKE EXECUTE ON FUNCTION s3_get_large_object(text, oid, text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION s3_get_large_object(text, oid, text, text, text, jsonb) IS
+'Reads an object into a large object, whose content it replaces; by default into a new one. In ranges of 8 MiB, several at once: memory stays bounded. Gives the large object''s OID. headers as in s3_get_object. P0002 where there is no such object. NULL for a NULL key.';
+REVOKE EXECUTE ON FUNCTION s3_get_large_object(text, oid, text, text, text, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION s3_head_object(
-  key text, version_id text DEFAULT NULL, bucket text DEFAULT NULL, server text DEFAULT NULL,
+  key text, version_id text DEFAULT NULL, bucket text DEFAULT NULL, server text DEFAULT NULL, headers jsonb DEFAULT NULL,
   OUT key text, OUT size bigint, OUT etag text, OUT content_type text, OUT last_modified timestamptz, OUT version_id text, OUT storage_class text, OUT metadata jsonb)
 AS 'MODULE_PATHNAME', 'neon_s3_head_object' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000;
 
-COMMENT ON FUNCTION s3_head_object(text, text, text, text) IS
-'What S3 knows of an object; etag without its quotes, metadata without x-amz-meta-. P0002 where there is none. NULL for a NULL key.';
-REVOKE EXECUTE ON FUNCTION s3_head_object(text, text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION s3_head_object(text, text, text, text, jsonb) IS
+'What S3 knows of an object; etag without its quotes, metadata without x-amz-meta-. headers as in s3_get_object. P0002 where there is none. NULL for a NULL key.';
+REVOKE EXECUTE ON FUNCTION s3_head_object(text, text, text, text, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION s3_object_exists(
   key text, bucket text DEFAULT NULL, server text DEFAULT NULL)
@@ -584,13 +584,13 @@ REVOKE EXECUTE ON FUNCTION s3_head_objects(text[], text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_put_objects(
   keys text[], bodies bytea[], content_type text DEFAULT NULL, metadata jsonb DEFAULT NULL, overwrite boolean DEFAULT true,
-  bucket text DEFAULT NULL, server text DEFAULT NULL)
+  bucket text DEFAULT NULL, server text DEFAULT NULL, headers jsonb DEFAULT NULL)
 RETURNS TABLE (key text, etag text, version_id text, code text, message text)
 AS 'MODULE_PATHNAME', 'neon_s3_put_objects' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000 ROWS 1000;
 
-COMMENT ON FUNCTION s3_put_objects(text[], bytea[], text, jsonb, boolean, text, text) IS
-'Writes many objects, several at once: one row for each key, in the order of keys. bodies has one content for each key; content_type, metadata and overwrite are those of s3_put_object, for all of them. code and message: why this key was not written. A key may be there only once.';
-REVOKE EXECUTE ON FUNCTION s3_put_objects(text[], bytea[], text, jsonb, boolean, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION s3_put_objects(text[], bytea[], text, jsonb, boolean, text, text, jsonb) IS
+'Writes many objects, several at once: one row for each key, in the order of keys. bodies has one content for each key; content_type, metadata, overwrite and headers are those of s3_put_object, for all of them. code and message: why this key was not written. A key may be there only once.';
+REVOKE EXECUTE ON FUNCTION s3_put_objects(text[], bytea[], text, jsonb, boolean, text, text, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION s3_get_objects(
   keys text[], bucket text DEFAULT NULL, server text DEFAULT NULL)
@@ -613,13 +613,13 @@ REVOKE EXECUTE ON FUNCTION s3_list_objects(text, text, text, bigint, text, text)
 -- ---------------------------------------------------------------- multipart uploads
 
 CREATE FUNCTION s3_create_multipart_upload(
-  key text, content_type text DEFAULT NULL, metadata jsonb DEFAULT NULL, bucket text DEFAULT NULL, server text DEFAULT NULL)
+  key text, content_type text DEFAULT NULL, metadata jsonb DEFAULT NULL, bucket text DEFAULT NULL, server text DEFAULT NULL, headers jsonb DEFAULT NULL)
 RETURNS text
 AS 'MODULE_PATHNAME', 'neon_s3_create_multipart_upload' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
 
-COMMENT ON FUNCTION s3_create_multipart_upload(text, text, jsonb, text, text) IS
-'Begins a multipart upload and gives its upload id. Clients upload the parts with URLs of s3_presign_upload_part. NULL for a NULL key.';
-REVOKE EXECUTE ON FUNCTION s3_create_multipart_upload(text, text, jsonb, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION s3_create_multipart_upload(text, text, jsonb, text, text, jsonb) IS
+'Begins a multipart upload and gives its upload id. Clients upload the parts with URLs of s3_presign_upload_part. headers as in s3_put_object. NULL for a NULL key.';
+REVOKE EXECUTE ON FUNCTION s3_create_multipart_upload(text, text, jsonb, text, text, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION s3_complete_multipart_upload(
   key text, upload_id text, parts jsonb, bucket text DEFAULT NULL, server text DEFAULT NULL,

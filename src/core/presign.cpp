@@ -77,13 +77,15 @@ void AddQueryParameter(std::string_view name, std::string_view value, QueryParam
   RequireWithin(kQueryLimit, query->size());
 }
 
+bool IsSetBySigner(std::string_view name) {
+  return EqualsLower(name, "host") || EqualsLower(name, "authorization") || IsReserved(name);
+}
+
 void AddSignedHeader(std::string_view name, std::string_view value, SignedHeaders* headers) {
   if (!IsToken(name)) {
     throw Error(ErrorCode::kBadArgument, "invalid header name \"" + WithoutControls(name) + "\"");
   }
-  if (EqualsLower(name, "host") || EqualsLower(name, "authorization") || IsReserved(name)) {
-    RefuseReserved("header", name);
-  }
+  if (IsSetBySigner(name)) RefuseReserved("header", name);
   AddKnownHeader(name, value, headers);
 }
 

@@ -22,6 +22,9 @@ std::string_view ParseMethod(std::string_view method);
 // characters in a response-* override (they come back as headers).
 void AddQueryParameter(std::string_view name, std::string_view value, QueryParameters* query);
 
+// Whether a request's signature brings this header: host, authorization, x-amz-date … In any case.
+bool IsSetBySigner(std::string_view name);
+
 // kTooLarge where the headers get larger than a request's can be. kBadArgument unless it is a
 // header of RFC 9110 that a caller may sign: no control characters, not "host", and none of the
 // signature's own.

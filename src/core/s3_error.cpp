@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/bucket_config.h"
+#include "core/caller_headers.h"
 #include "core/encoding.h"
 #include "core/endpoint.h"
 #include "core/error_reply.h"
@@ -139,6 +140,14 @@ std::string_view HeaderOf(const S3Request& request, std::string_view name) {
   return {};
 }
 
+std::vector<std::string_view> SecretsOf(const S3Request& request) {
+  std::vector<std::string_view> secrets;
+  for (const HttpHeader& header : request.headers) {
+    if (IsSecretHeader(header.name)) secrets.push_back(header.value);
+  }
+  return secrets;
+}
+
 ObjectName SourceOf(const S3Request& request) {
   return request.source ? *request.source : ObjectName{request.bucket, request.key.value_or("")};
 }
@@ -183,12 +192,20 @@ struct Judgement {
 // 412 and its like: a condition that the caller had asked for does not hold.
 std::optional<Judgement> JudgePrecondition(const S3Request& request, int status,
                                            std::string_view s3_code) {
-  if (status != 412 && s3_code != "PreconditionFailed") return std::nullopt;
   const std::string object =
       "object " + Quoted(request.key.value_or("")) + " in bucket " + Quoted(request.bucket);
+  if (status == 304) return Judgement{ErrorCode::kRefused, object + " was not modified", ""};
+  if (status != 412 && s3_code != "PreconditionFailed") return std::nullopt;
   if (!HeaderOf(request, "if-none-match").empty()) {
     return Judgement{ErrorCode::kRefused, object + " exists already",
                      "Leave overwrite true to replace it."};
+  }
+  if (!HeaderOf(request, "x-amz-copy-source-if-match").empty()) {
+    const ObjectName source = SourceOf(request);
+    return Judgement{ErrorCode::kRefused,
+                     "object " + Quoted(source.key) + " in bucket " + Quoted(source.bucket) +
+                         " was changed meanwhile",
+                     "Start again."};
   }
   if (HeaderOf(request, "if-match").empty()) return std::nullopt;
   return Judgement{ErrorCode::kRefused, object + " was changed meanwhile", "Start again."};
@@ -285,7 +302,7 @@ S3Error MakeS3Error(const S3Request& request, const HttpResponse& response,
   S3ErrorReply reply = ParseS3Error(response.body).value_or(S3ErrorReply());
   if (reply.request_id.empty()) reply.request_id = PlainWord(response.Header("x-amz-request-id"));
   std::string detail = DescribeErrorReply({reply.code, reply.request_id}, response.status);
-  const std::string words = SafeWords(reply.message, secrets);
+  const std::string words = SafeWords(reply.message, secrets, SecretsOf(request));
   if (!words.empty()) detail.append("; S3 says: ").append(words);
   Judgement judgement = Judge(request, response, reply);
   return S3Error(judgement.code, response.status, reply.code, judgement.message,

@@ -111,10 +111,12 @@ std::string WithoutOddCharacters(std::string_view text) {
 
 }  // namespace
 
-std::string SafeWords(std::string_view text, const Credentials& secrets) {
+std::string SafeWords(std::string_view text, const Credentials& secrets,
+                      const std::vector<std::string_view>& more) {
   std::string words = WithoutOddCharacters(text);
   words = MaskedEverywhere(std::move(words), secrets.secret_access_key);
   words = MaskedEverywhere(std::move(words), secrets.session_token);
+  for (const std::string_view secret : more) words = MaskedEverywhere(std::move(words), secret);
   return Shortened(SecretMasker().Mask(words));
 }
 

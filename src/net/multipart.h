@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/caller_headers.h"
 #include "core/s3_request.h"
 #include "core/s3_response.h"
 #include "net/s3_client.h"
@@ -11,13 +12,14 @@
 namespace neon_s3 {
 
 // Completes an upload. Where the reply was lost, and the retry gets NoSuchUpload, the object tells
-// whether the first attempt had completed the upload, which is then a success.
+// whether the first attempt had completed the upload, which is then a success. `headers` are
+// those of the whole upload.
 WrittenObject CompleteUpload(S3Client& s3, std::string_view bucket, std::string_view key,
                              std::string_view upload_id, std::vector<CompletedPart> parts,
-                             bool overwrite);
+                             bool overwrite, const CallerHeaders& headers = {});
 
 // Aborts an upload; that a retry finds no such upload is what was wanted.
 void AbortUpload(S3Client& s3, std::string_view bucket, std::string_view key,
-                 std::string_view upload_id);
+                 std::string_view upload_id, const CallerHeaders& headers = {});
 
 }  // namespace neon_s3

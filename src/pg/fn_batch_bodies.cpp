@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_set>
+#include <utility>
 
 #include "core/error.h"
 #include "core/object_key.h"
@@ -136,6 +137,7 @@ Datum neon_s3_put_objects(PG_FUNCTION_ARGS) {
   const FieldArgs metadata = args.Fields("metadata");
   const bool overwrite = args.Boolean(true);
   const Target target = ReadTarget(args);
+  const FieldArgs header_fields = args.Fields("headers");
   BeginRows(fcinfo);
   if (keys.is_null || bodies.is_null) PG_RETURN_NULL();
 
@@ -143,17 +145,21 @@ Datum neon_s3_put_objects(PG_FUNCTION_ARGS) {
   call.ShowBytesTotal(TotalSize(bodies));
   auto& puts = Owned<InOrder<Put>>();
   auto& attributes = Owned<ObjectAttributes>();
+  auto& headers = Owned<CallerHeaders>();
   Guard([&] {
     CheckUploads(keys, bodies);
     attributes = AttributesOf(content_type, metadata);
+    headers = HeadersOf(header_fields, kWithPut);
   });
   ScratchMemory memory;
   for (std::size_t i = 0; i < keys.count; ++i) {
     ShowKeys(call, i, keys);
     call.Run([&](S3Client& s3) {
       const auto submit = [&](std::size_t id) {
-        s3.Submit(
-            id, PutObject(call.bucket(), keys.texts[id], bodies.texts[id], attributes, overwrite));
+        S3Request request =
+            PutObject(call.bucket(), keys.texts[id], bodies.texts[id], attributes, overwrite);
+        headers.AddTo(kWithPut, &request);
+        s3.Submit(id, std::move(request));
       };
       puts.Advance(keys.count, kBatchWindow, s3, submit, PutOf);
     });

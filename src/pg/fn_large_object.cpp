@@ -91,6 +91,7 @@ UploadPlan PlanUpload(std::int64_t size) {
 }
 
 struct Upload {
+  CallerHeaders headers;
   std::string upload_id;                                  // empty: none was begun
   std::map<std::size_t, std::unique_ptr<char[]>> bodies;  // of the parts under way
   std::map<std::size_t, std::string> checksums;           // of all parts, by their numbers
@@ -102,7 +103,10 @@ struct PutArgs {
   OptionalText key, content_type;
   FieldArgs metadata;
   bool overwrite;
+  FieldArgs headers;
 };
+
+constexpr unsigned kUploadRequests = kWithPut | kWithCreateUpload | kWithPart | kWithComplete;
 
 void PutWhole(S3Call& call, const PutArgs& args, int fd, std::size_t size, Upload* upload) {
   char* body;
@@ -112,24 +116,27 @@ void PutWhole(S3Call& call, const PutArgs& args, int fd, std::size_t size, Uploa
   });
   ReadFully(fd, body, size);
   call.Run([&](S3Client& s3) {
-    upload->written = ParseWrittenObject(
-        s3.Call(PutObject(call.bucket(), *args.key, {body, size},
-                          AttributesOf(args.content_type, args.metadata), args.overwrite)));
+    S3Request request = PutObject(call.bucket(), *args.key, {body, size},
+                                  AttributesOf(args.content_type, args.metadata), args.overwrite);
+    upload->headers.AddTo(kWithPut, &request);
+    upload->written = ParseWrittenObject(s3.Call(std::move(request)));
   });
 }
 
 void BeginUpload(S3Call& call, const PutArgs& args, Upload* upload) {
   call.Run([&](S3Client& s3) {
+    S3Request request = CreateMultipartUpload(call.bucket(), *args.key,
+                                              AttributesOf(args.content_type, args.metadata),
+                                              PartChecksum::kCrc32c);
+    upload->headers.AddTo(kWithCreateUpload, &request);
     // Servers that know no condition on the completion would overwrite it all the same.
-    if (!args.overwrite && Exists(s3, HeadObject(call.bucket(), *args.key))) {
+    S3Request head = HeadObject(call.bucket(), *args.key);
+    upload->headers.AddTo(kWithRange, &head);
+    if (!args.overwrite && Exists(s3, std::move(head))) {
       throw Error(ErrorCode::kRefused, "object \"" + std::string(*args.key) + "\" exists already",
                   "Set overwrite to true to replace it.");
     }
-    upload->upload_id =
-        ParseUploadId(s3.Call(CreateMultipartUpload(call.bucket(), *args.key,
-                                                    AttributesOf(args.content_type, args.metadata),
-                                                    PartChecksum::kCrc32c))
-                          .body);
+    upload->upload_id = ParseUploadId(s3.Call(std::move(request)).body);
   });
 }
 
@@ -159,6 +166,7 @@ void SendParts(S3Call& call, const PutArgs& args, int fd, const UploadPlan& plan
     call.Run([&](S3Client& s3) {
       S3Request request = UploadPart(call.bucket(), *args.key, upload->upload_id, part,
                                      {body, size}, PartChecksum::kCrc32c);
+      upload->headers.AddTo(kWithPart, &request);
       const auto number = static_cast<std::size_t>(part);
       upload->checksums[number] = ChecksumOf(request);
       s3.Submit(number, std::move(request));
@@ -174,14 +182,16 @@ void FinishUpload(S3Call& call, const PutArgs& args, Upload* upload) {
                 return a.part_number < b.part_number;
               });
     upload->written = CompleteUpload(s3, call.bucket(), *args.key, upload->upload_id, upload->parts,
-                                     args.overwrite);
+                                     args.overwrite, upload->headers);
   });
 }
 
 // The parts of an upload that is never completed cost money. Nothing is raised: an error is under
 // way.
 void AbandonUpload(S3Call& call, const PutArgs& args, const Upload& upload) {
-  call.RunLast([&](S3Client& s3) { AbortUpload(s3, call.bucket(), *args.key, upload.upload_id); });
+  call.RunLast([&](S3Client& s3) {
+    AbortUpload(s3, call.bucket(), *args.key, upload.upload_id, upload.headers);
+  });
 }
 
 void PutInParts(S3Call& call, const PutArgs& args, int fd, const UploadPlan& plan, Upload* upload) {
@@ -202,6 +212,7 @@ void PutInParts(S3Call& call, const PutArgs& args, int fd, const UploadPlan& pla
 // ---------------------------------------------------------------- down
 
 struct Download {
+  CallerHeaders headers;
   std::optional<std::int64_t> size;  // none: not known before all of it has come
   std::int64_t part_size = kPartSize;
   std::string etag;
@@ -220,6 +231,7 @@ struct Download {
 S3Request GetPart(std::string_view bucket, std::string_view key, std::string_view version_id,
                   const Download& download, std::size_t part) {
   S3Request request = GetObject(bucket, key, version_id);
+  download.headers.AddTo(kWithRange, &request);
   SetIfMatch(download.etag, &request);
   if (!download.size) return request;
   const std::int64_t start = static_cast<std::int64_t>(part) * download.part_size;
@@ -251,6 +263,7 @@ Datum neon_s3_put_large_object(PG_FUNCTION_ARGS) {
   put.metadata = args.Fields("metadata");
   put.overwrite = args.Boolean(true);
   const Target target = ReadTarget(args);
+  put.headers = args.Fields("headers");
 
   S3Call& call = S3Call::Begin(Operation::kPutLargeObject, put.key, target);
   const int fd = OpenLargeObject(lo, INV_READ);
@@ -258,6 +271,7 @@ Datum neon_s3_put_large_object(PG_FUNCTION_ARGS) {
   Seek(fd, 0, SEEK_SET);
   call.ShowBytesTotal(plan.size);
   auto& upload = Owned<Upload>();
+  Guard([&] { upload.headers = HeadersOf(put.headers, kUploadRequests); });
   if (plan.part_count <= 1) {
     PutWhole(call, put, fd, static_cast<std::size_t>(plan.size), &upload);
   } else {
@@ -277,12 +291,16 @@ Datum neon_s3_get_large_object(PG_FUNCTION_ARGS) {
   std::optional<Oid> lo = args.ObjectId();
   const OptionalText version_id = args.Text();
   const Target target = ReadTarget(args);
+  const FieldArgs headers = args.Fields("headers");
 
   const std::string_view version = version_id.value_or(std::string_view());
   S3Call& call = S3Call::Begin(Operation::kGetLargeObject, key, target);
   auto& download = Owned<Download>();
   call.Run([&](S3Client& s3) {
-    download.Plan(ParseObjectInfo(s3.Call(HeadObject(call.bucket(), *key, version))));
+    download.headers = HeadersOf(headers, kWithHead | kWithRange);
+    S3Request request = HeadObject(call.bucket(), *key, version);
+    download.headers.AddTo(kWithHead, &request);
+    download.Plan(ParseObjectInfo(s3.Call(std::move(request))));
   });
   if (download.size) call.ShowBytesTotal(*download.size);
   if (!lo) lo = DatumGetObjectId(DirectFunctionCall1(be_lo_create, ObjectIdGetDatum(InvalidOid)));

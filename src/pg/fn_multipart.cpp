@@ -1,4 +1,6 @@
 // s3_create_multipart_upload, s3_complete_multipart_upload, s3_abort_multipart_upload.
+#include <utility>
+
 #include "core/part_list.h"
 #include "net/multipart.h"
 #include "pg/result.h"
@@ -15,12 +17,15 @@ Datum neon_s3_create_multipart_upload(PG_FUNCTION_ARGS) {
   const OptionalText content_type = args.Text();
   const FieldArgs metadata = args.Fields("metadata");
   const Target target = ReadTarget(args);
+  const FieldArgs headers = args.Fields("headers");
 
   S3Call& call = S3Call::Begin(Operation::kCreateMultipartUpload, key, target);
   auto& upload_id = Owned<std::string>();
   call.Run([&](S3Client& s3) {
     const ObjectAttributes attributes = AttributesOf(content_type, metadata);
-    upload_id = ParseUploadId(s3.Call(CreateMultipartUpload(call.bucket(), *key, attributes)).body);
+    S3Request request = CreateMultipartUpload(call.bucket(), *key, attributes);
+    HeadersOf(headers, kWithCreateUpload).AddTo(kWithCreateUpload, &request);
+    upload_id = ParseUploadId(s3.Call(std::move(request)).body);
   });
   const Datum result = TextDatum(upload_id);
   call.Finish();

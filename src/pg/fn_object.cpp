@@ -1,4 +1,6 @@
 // s3_put_object, s3_get_object, s3_head_object, s3_object_exists, s3_copy_object, s3_delete_object.
+#include <utility>
+
 #include "core/error.h"
 #include "pg/result.h"
 #include "pg/resolve_target.h"
@@ -42,13 +44,16 @@ Datum neon_s3_put_object(PG_FUNCTION_ARGS) {
   const FieldArgs metadata = args.Fields("metadata");
   const bool overwrite = args.Boolean(true);
   const Target target = ReadTarget(args);
+  const FieldArgs headers = args.Fields("headers");
 
   S3Call& call = S3Call::Begin(Operation::kPutObject, key, target);
   auto& written = Owned<WrittenObject>();
   call.ShowBytesTotal(static_cast<std::int64_t>(body->size()));
   call.Run([&](S3Client& s3) {
-    written = ParseWrittenObject(s3.Call(
-        PutObject(call.bucket(), *key, *body, AttributesOf(content_type, metadata), overwrite)));
+    S3Request request =
+        PutObject(call.bucket(), *key, *body, AttributesOf(content_type, metadata), overwrite);
+    HeadersOf(headers, kWithPut).AddTo(kWithPut, &request);
+    written = ParseWrittenObject(s3.Call(std::move(request)));
   });
   const Datum row = WrittenRow(fcinfo, written);
   call.Finish();
@@ -64,6 +69,7 @@ Datum neon_s3_get_object(PG_FUNCTION_ARGS) {
   const std::optional<std::int64_t> length = args.NonNegative("range_length");
   const OptionalText version_id = args.Text();
   const Target target = ReadTarget(args);
+  const FieldArgs headers = args.Fields("headers");
 
   S3Call& call = S3Call::Begin(Operation::kGetObject, key, target);
   auto& reply = Owned<S3Reply>();
@@ -75,6 +81,7 @@ Datum neon_s3_get_object(PG_FUNCTION_ARGS) {
     S3Request request = nothing ? HeadObject(call.bucket(), *key, version)
                                 : GetObject(call.bucket(), *key, version);
     if (!nothing && (start || length)) SetRange({start.value_or(0), length}, &request);
+    HeadersOf(headers, kWithGet).AddTo(nothing ? kWithHead : kWithGet, &request);
     request.lends_memory = true;
     s3.Submit(0, std::move(request));
     reply = NextReply(s3);
@@ -101,12 +108,15 @@ Datum neon_s3_head_object(PG_FUNCTION_ARGS) {
   const OptionalText key = args.Text();
   const OptionalText version_id = args.Text();
   const Target target = ReadTarget(args);
+  const FieldArgs headers = args.Fields("headers");
 
   S3Call& call = S3Call::Begin(Operation::kHeadObject, key, target);
   auto& object = Owned<ObjectInfo>();
   call.Run([&](S3Client& s3) {
     const std::string_view version = version_id.value_or(std::string_view());
-    object = ParseObjectInfo(s3.Call(HeadObject(call.bucket(), *key, version)));
+    S3Request request = HeadObject(call.bucket(), *key, version);
+    HeadersOf(headers, kWithHead).AddTo(kWithHead, &request);
+    object = ParseObjectInfo(s3.Call(std::move(request)));
   });
   const Datum row = ObjectRow(fcinfo, *key, object);
   call.Finish();

@@ -141,6 +141,12 @@ ObjectAttributes AttributesOf(const OptionalText& content_type, const FieldArgs&
   return attributes;
 }
 
+CallerHeaders HeadersOf(const FieldArgs& fields, unsigned requests) {
+  CallerHeaders headers(requests);
+  for (const FieldArg& field : fields) headers.Add(field.name, field.value);
+  return headers;
+}
+
 S3Service MakeService(const Target& target) {
   const Destination& destination = Session::Get().Resolve(target, Reach::kServer);
   S3Service service;

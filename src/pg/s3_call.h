@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/caller_headers.h"
 #include "net/monotonic.h"
 #include "net/s3_client.h"
 #include "pg/boundary.h"
@@ -89,6 +90,9 @@ bool Exists(S3Client& s3, S3Request request);
 
 // C++ side.
 ObjectAttributes AttributesOf(const OptionalText& content_type, const FieldArgs& metadata);
+
+// C++ side: of an operation that sends these requests (HeaderUse).
+CallerHeaders HeadersOf(const FieldArgs& fields, unsigned requests);
 
 // C++ side: where `target` says, and as whom; and in the limits of the settings. The errors of
 // Session::Resolve().
