@@ -547,13 +547,13 @@ COMMENT ON FUNCTION s3_object_exists(text, text, text) IS
 REVOKE EXECUTE ON FUNCTION s3_object_exists(text, text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_copy_object(
-  source_key text, key text, source_bucket text DEFAULT NULL, bucket text DEFAULT NULL, server text DEFAULT NULL,
+  source_key text, key text, source_bucket text DEFAULT NULL, bucket text DEFAULT NULL, server text DEFAULT NULL, headers jsonb DEFAULT NULL,
   OUT etag text, OUT version_id text)
 AS 'MODULE_PATHNAME', 'neon_s3_copy_object' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
 
-COMMENT ON FUNCTION s3_copy_object(text, text, text, text, text) IS
-'Copies an object of up to 5 GiB, with its metadata, within the server: from source_bucket, by default the same bucket. P0002 where there is none. NULL for a NULL key.';
-REVOKE EXECUTE ON FUNCTION s3_copy_object(text, text, text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION s3_copy_object(text, text, text, text, text, jsonb) IS
+'Copies an object within the server, with its headers, metadata and tags: from source_bucket, by default the same bucket; more than 5 GiB in parts, several at once. headers replace those of the source, x-amz-meta-* all of its metadata, and x-amz-tagging its tags. P0002 where there is none. NULL for a NULL key.';
+REVOKE EXECUTE ON FUNCTION s3_copy_object(text, text, text, text, text, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION s3_delete_object(
   key text, version_id text DEFAULT NULL, bucket text DEFAULT NULL, server text DEFAULT NULL)
@@ -857,7 +857,7 @@ RETURNS record
 AS 'MODULE_PATHNAME', 'neon_s3_restore_version' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
 
 COMMENT ON FUNCTION s3_restore_version(text, text, text, text) IS
-'Makes an old version of an object, of up to 5 GiB, the current one again: a copy of it becomes the newest version, with its metadata. P0002 where there is no such version. NULL for a NULL key or version_id.';
+'Makes an old version of an object the current one again: a copy of it becomes the newest version, with its metadata. P0002 where there is no such version. NULL for a NULL key or version_id.';
 REVOKE EXECUTE ON FUNCTION s3_restore_version(text, text, text, text) FROM PUBLIC;
 
 CREATE FUNCTION s3_move_object(
@@ -867,7 +867,7 @@ RETURNS record
 AS 'MODULE_PATHNAME', 'neon_s3_move_object' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
 
 COMMENT ON FUNCTION s3_move_object(text, text, text, text) IS
-'Gives an object, of up to 5 GiB, another key: copies it with its metadata, then deletes source_key. Where the deletion fails, both are there. P0002 where there is no such object. NULL for a NULL key.';
+'Gives an object another key: copies it with its metadata, then deletes source_key. Where the deletion fails, both are there. P0002 where there is no such object. NULL for a NULL key.';
 REVOKE EXECUTE ON FUNCTION s3_move_object(text, text, text, text) FROM PUBLIC;
 
 -- ---------------------------------------------------------------- moving data

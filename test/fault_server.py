@@ -616,6 +616,23 @@ def r2_copy(c, request):
 
 
 @fault
+def huge(c, request, replaced='0', then='answer'):
+    """An object of 6 GiB, which CopyObject refuses; it is replaced before that part is copied. then=hang: no part is ever done."""
+    if 'tagging' in request.query:
+        return c.send(*Answers(request).xml('Tagging', '<TagSet><Tag><Key>team</Key><Value>a b</Value></Tag></TagSet>'))
+    if request.method == 'HEAD':
+        return c.sock.sendall(c.head(200, {'ETag': '"huge"', 'Content-Type': 'video/mp4', 'Cache-Control': 'max-age=60', 'x-amz-meta-owner': 'somebody',
+                                           'x-amz-tagging-count': '1', 'Last-Modified': 'Thu, 01 Jan 2026 00:00:00 GMT'}, 6 << 30))
+    if 'partNumber' not in request.query:
+        if 'x-amz-copy-source' in request.headers:
+            return c.send(*error(400, 'InvalidRequest', message='The specified copy source is larger than the maximum allowable size for a copy source: 5368709120'))
+        return ok(c, request)
+    if then == 'hang': return c.hold()
+    if request.query['partNumber'] == [replaced]: return c.send(*error(412))
+    c.send(*Answers(request).xml('CopyPartResult', f'<LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>"{"b" * 32}"</ETag>'))
+
+
+@fault
 def transcoded(c, request):
     """Objects whose length is not known before they are sent, and which have no ranges."""
     status_, headers, body = whole(request)

@@ -239,7 +239,8 @@ WrittenObject ParseWrittenObject(const HttpResponse& response) {
 }
 
 WrittenObject ParseWrittenDocument(const HttpResponse& response) {
-  const XmlReply reply(response.body, {"CopyObjectResult", "CompleteMultipartUploadResult"});
+  const XmlReply reply(response.body,
+                       {"CopyObjectResult", "CopyPartResult", "CompleteMultipartUploadResult"});
   WrittenObject object{XmlETag(reply.root()), HeaderText(response, "x-amz-version-id")};
   if (!reply.root().child("ETag")) RaiseMalformedReply("It has no ETag.");
   return object;

@@ -35,8 +35,8 @@ struct WrittenObject {
 };
 // Of PutObject, UploadPart and DeleteObject: from the headers.
 WrittenObject ParseWrittenObject(const HttpResponse& response);
-// Of CopyObject and CompleteMultipartUpload: from the body, whose Error was looked for before. Ceph
-// may leave the ETag of a completed upload empty.
+// Of CopyObject, UploadPartCopy and CompleteMultipartUpload: from the body, whose Error was looked
+// for before. Ceph may leave the ETag of a completed upload empty.
 WrittenObject ParseWrittenDocument(const HttpResponse& response);
 
 struct DeletedObject {

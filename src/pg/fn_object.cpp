@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "pg/copy.h"
 #include "pg/result.h"
 #include "pg/resolve_target.h"
 #include "pg/s3_call.h"
@@ -141,17 +142,16 @@ NEON_S3_FUNCTION(neon_s3_copy_object);
 Datum neon_s3_copy_object(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
-  const OptionalText source_key = args.Text();
-  const OptionalText key = args.Text();
-  const OptionalText source_bucket = args.Text();
+  CopyArgs copy;
+  copy.source_key = args.Text();
+  copy.key = args.Text();
+  copy.source_bucket = args.Text();
   const Target target = ReadTarget(args);
+  copy.headers = args.Fields("headers");
 
-  S3Call& call = S3Call::Begin(Operation::kCopyObject, key, target);
+  S3Call& call = S3Call::Begin(Operation::kCopyObject, copy.key, target);
   auto& written = Owned<WrittenObject>();
-  call.Run([&](S3Client& s3) {
-    written = ParseWrittenDocument(s3.Call(
-        CopyObject(source_bucket.value_or(call.bucket()), *source_key, call.bucket(), *key)));
-  });
+  Copy(call, copy, &written);
   const Datum row = WrittenRow(fcinfo, written);
   call.Finish();
   return row;

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/object_key.h"
 #include "pg/batch.h"
+#include "pg/copy.h"
 #include "pg/listing.h"
 #include "pg/resolve_target.h"
 #include "pg/result.h"
@@ -122,18 +123,18 @@ NEON_S3_FUNCTION(neon_s3_restore_version);
 Datum neon_s3_restore_version(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
-  const OptionalText key = args.Text();
-  const OptionalText version_id = args.Text();
+  CopyArgs copy;
+  copy.key = copy.source_key = args.Text();
+  copy.source_version = args.Text();
   const Target target = ReadTarget(args);
 
-  S3Call& call = S3Call::Begin(Operation::kRestoreVersion, key, target);
+  S3Call& call = S3Call::Begin(Operation::kRestoreVersion, copy.key, target);
   auto& written = Owned<WrittenObject>();
-  call.Run([&](S3Client& s3) {
-    ValidateObjectKey(*key);
-    if (version_id->empty()) throw Error(ErrorCode::kBadArgument, "version_id is empty");
-    written = ParseWrittenDocument(
-        s3.Call(CopyObject(call.bucket(), *key, call.bucket(), *key, *version_id)));
+  Guard([&] {
+    ValidateObjectKey(*copy.key);
+    if (copy.source_version->empty()) throw Error(ErrorCode::kBadArgument, "version_id is empty");
   });
+  Copy(call, copy, &written);
   const Datum row = WrittenRow(fcinfo, written);
   call.Finish();
   return row;
@@ -143,23 +144,23 @@ NEON_S3_FUNCTION(neon_s3_move_object);
 Datum neon_s3_move_object(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_NULL();
   ArgReader args(fcinfo);
-  const OptionalText source_key = args.Text();
-  const OptionalText key = args.Text();
+  CopyArgs copy;
+  copy.source_key = args.Text();
+  copy.key = args.Text();
   const Target target = ReadTarget(args);
 
-  S3Call& call = S3Call::Begin(Operation::kMoveObject, key, target);
+  S3Call& call = S3Call::Begin(Operation::kMoveObject, copy.key, target);
   auto& written = Owned<WrittenObject>();
-  call.Run([&](S3Client& s3) {
-    ValidateObjectKey(*source_key);
-    ValidateObjectKey(*key);
-    if (*source_key == *key) {
+  Guard([&] {
+    ValidateObjectKey(*copy.source_key);
+    ValidateObjectKey(*copy.key);
+    if (*copy.source_key == *copy.key) {
       throw Error(ErrorCode::kBadArgument,
-                  "source_key and key are both \"" + std::string(*key) + "\"");
+                  "source_key and key are both \"" + std::string(*copy.key) + "\"");
     }
-    written =
-        ParseWrittenDocument(s3.Call(CopyObject(call.bucket(), *source_key, call.bucket(), *key)));
-    s3.Call(DeleteObject(call.bucket(), *source_key));
   });
+  Copy(call, copy, &written);
+  call.Run([&](S3Client& s3) { s3.Call(DeleteObject(call.bucket(), *copy.source_key)); });
   const Datum row = WrittenRow(fcinfo, written);
   call.Finish();
   return row;
