@@ -29,6 +29,16 @@ SELECT s3_presign('post', 'a', query => '{"uploads": ""}', signed_at => :'at');
 SELECT s3_presign_upload_part('a', 'id/+==', 10000, signed_at => :'at');
 SELECT s3_public_url('a b/é%.txt');
 
+-- access points, as botocore has them; other ARNs
+SELECT s3_presign_get('a b', bucket => 'arn:aws:s3:eu-west-1:123456789012:accesspoint/my-point', signed_at => :'at');
+SELECT s3_public_url('a b', bucket => 'arn:aws:s3:eu-west-1:123456789012:accesspoint/my-point');
+SELECT s3_presign_get('a', bucket => 'arn:aws-cn:s3:cn-north-1:123456789012:accesspoint/my-point');
+SELECT s3_presign_get('a', bucket => 'arn:aws:s3::123456789012:accesspoint/point.mrap');
+SELECT s3_presign_get('a', bucket => 'arn:aws:s3-outposts:eu-west-1:123456789012:outpost/op-1/accesspoint/point');
+SELECT s3_presign_get('a', bucket => 'arn:aws:s3-object-lambda:eu-west-1:123456789012:accesspoint/point');
+SELECT s3_presign_get('a', bucket => 'arn:aws:s3:::files');
+SELECT s3_create_bucket('arn:aws:s3:eu-west-1:123456789012:accesspoint/my-point');
+
 -- every stage, with nothing of the key
 \pset tuples_only off
 \x

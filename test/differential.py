@@ -286,6 +286,16 @@ def boto3_goes_there(case):
                 and '//' not in url.path and case['region'] not in ('us-east-1', 'Region_1'))
 
 
+def access_point(rng, case):
+    """An access point that boto3 reaches from there, or the bucket."""
+    host = urlsplit(case['public_endpoint'] or case['endpoint']).netloc
+    if rng.random() > 0.2 or host.split(':')[0] in ADDRESSES or host.startswith('[') or 'amazonaws.com' in host:
+        return case['bucket']
+    partition = 'aws-cn' if case['region'].startswith('cn-') else 'aws-us-gov' if case['region'].startswith('us-gov-') else 'aws'
+    region = rng.choice([r for r in REGIONS if r.startswith({'aws-cn': 'cn-', 'aws-us-gov': 'us-gov-'}.get(partition, ('us-e', 'us-w', 'eu', 'ap')))])
+    return f"arn:{partition}:s3:{region}:123456789012:accesspoint/{rng.choice(['my-point', 'p', 'x' * 50])}"
+
+
 def write(seed, count, path):
     rng = random.Random(seed)
     with open(path, 'w', encoding='ascii') as out:
@@ -302,6 +312,8 @@ def write(seed, count, path):
                     when = moment(rng)
                 case = {'n': n, **here, **who, **kind(rng), 'expires_s': rng.choice([1, 300, 604800, rng.randint(1, 604800)]),
                         'signed_at': when.isoformat(timespec='microseconds') + 'Z'}
+                if case['kind'] == 'client':
+                    case['bucket'] = access_point(rng, case)
                 out.write(json.dumps(case) + '\n')
                 n += 1
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes test/vectors/standard_config.jsonl: what botocore makes of environments and files.
+"""Writes test/vectors/standard_config.jsonl: what botocore makes of environments, files and access points.
 
 Needs a botocore that knows AWS_ENDPOINT_URL (1.31 or later). With --check it compares instead with
 the vectors that are there, and prints how many differ.
@@ -61,6 +61,48 @@ CREDENTIALS = [
     '[default]\nregion = ap-south-1\ns3 =\n  addressing_style = path\n',
 ]
 
+# Access points in place of a bucket.
+POINT = 'arn:aws:s3:eu-west-1:123456789012:accesspoint/my-point'
+POINTS = [
+    POINT,
+    'arn:aws:s3:us-east-1:123456789012:accesspoint:other',
+    'arn:aws-cn:s3:cn-north-1:123456789012:accesspoint/my-point',
+    'arn:aws-us-gov:s3:us-gov-west-1:123456789012:accesspoint/my-point',
+    'arn:aws-us-gov:s3:us-gov-east-1:123456789012:accesspoint/my-point',
+    # Refused.
+    'arn:aws:s3:eu-west-1:123456789012:accesspoint/',
+    'arn:aws:s3:eu-west-1:123456789012:accesspoint/a/b',
+    'arn:aws:s3:eu-west-1:123456789012:accesspoint/my.point',
+    'arn:aws:s3:eu-west-1:123456789012:accesspoint/-point',
+    'arn:aws:s3:eu-west-1:12345678901:accesspoint/my-point',
+    'arn:aws:s3:eu-west-1::accesspoint/my-point',
+    'arn:aws:s3:EU-west-1:123456789012:accesspoint/my-point',
+    'arn:aws:s3:cn-north-1:123456789012:accesspoint/my-point',
+    'arn:aws:s3:eu-west-1:123456789012:bucket/files',
+    'arn:aws:s3:::files',
+    'arn:aws:sqs:eu-west-1:123456789012:queue',
+]
+POINT_ENVIRONMENTS = [{}, *({'AWS_DEFAULT_REGION': region} for region in ('eu-west-1', 'us-west-2', 'cn-north-1', 'us-gov-west-1'))]
+POINT_VARIANTS = [
+    {},
+    {'AWS_USE_FIPS_ENDPOINT': 'true'},
+    {'AWS_USE_DUALSTACK_ENDPOINT': 'true'},
+    {'AWS_USE_FIPS_ENDPOINT': 'true', 'AWS_USE_DUALSTACK_ENDPOINT': 'true'},
+    {'AWS_S3_USE_ARN_REGION': 'false'},
+    {'AWS_S3_USE_ARN_REGION': 'TRUE'},
+    {'AWS_S3_USE_ARN_REGION': 'nonsense'},
+    {'AWS_ENDPOINT_URL_S3': 'https://s3.example.com:9000/base'},
+    {'AWS_ENDPOINT_URL': 'https://accesspoint.vpce-1a2b3c4d-5e6f.s3.us-east-1.vpce.amazonaws.com'},
+]
+POINT_CONFIGS = [
+    '[default]\nregion = us-west-2\ns3 =\n  use_arn_region = false\n',
+    '[default]\nregion = us-west-2\ns3_use_arn_region = false\n',
+    '[default]\nregion = us-west-2\ns3_use_arn_region = true\ns3 =\n  use_arn_region = false\n',
+    '[default]\nregion = us-west-2\ns3_use_arn_region = false\ns3 =\n  use_arn_region = true\n',
+    '[default]\nregion = eu-west-1\ns3 =\n  addressing_style = path\n',
+    '[default]\nregion = eu-west-1\ns3 =\n  addressing_style = virtual\n  use_dualstack_endpoint = true\n',
+]
+
 # Reads each of botocore's own files once.
 LOADER = botocore.loaders.create_loader()
 
@@ -115,6 +157,10 @@ def cases():
         yield {'env': env, 'config': config + OTHER, 'credentials': '', 'bucket': 'files'}
     for env, config, credentials in itertools.product(ENVIRONMENTS[:2], CONFIGS, CREDENTIALS):
         yield {'env': env, 'config': config + OTHER, 'credentials': credentials, 'bucket': 'my.files'}
+    for env, variant, point in itertools.product(POINT_ENVIRONMENTS, POINT_VARIANTS, POINTS):
+        yield {'env': {**env, **variant}, 'config': '', 'credentials': '', 'bucket': point}
+    for env, config in itertools.product(({}, {'AWS_S3_USE_ARN_REGION': 'true'}, {'AWS_S3_USE_ARN_REGION': 'false'}), POINT_CONFIGS):
+        yield {'env': env, 'config': config, 'credentials': '', 'bucket': POINT}
 
 
 def main():

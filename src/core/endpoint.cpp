@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/arn.h"
 #include "core/error.h"
 #include "core/text.h"
 
@@ -140,6 +141,38 @@ bool UsesVirtualHost(const Endpoint& endpoint, AddressingStyle style, std::strin
   return true;
 }
 
+// Amazon's own, other than the region's: s3, s3-fips, s3.dualstack, s3-fips.dualstack.
+bool IsPlain(const Endpoint& endpoint, const std::string& variant) {
+  const std::string_view host = endpoint.host;
+  const std::string start = "s3" + variant + ".";
+  if (!endpoint.port.empty() || !endpoint.base_path.empty() || !StartsWith(host, start)) {
+    return false;
+  }
+  const std::string_view rest = host.substr(start.size());
+  return AwsEndpoint(rest.substr(0, rest.find('.')), "s3" + variant).host == host;
+}
+
+// For who has this endpoint otherwise: at Amazon's own endpoints in the access point's region, FIPS
+// and dual stack as there; below any other endpoint.
+Address AccessPointAddress(const Endpoint& endpoint, std::string_view arn) {
+  const AccessPoint point = ParseAccessPoint(arn);
+  Endpoint base = endpoint;
+  for (const char* variant : {"", "-fips", ".dualstack", "-fips.dualstack"}) {
+    if (!IsPlain(endpoint, variant)) continue;
+    base = AwsEndpoint(point.region, "s3-accesspoint" + std::string(variant));
+  }
+  if (base.is_ip_address()) {
+    throw Error(ErrorCode::kBadArgument,
+                "endpoint \"" + base.host + "\" is an IP address and has no access points");
+  }
+  Address address;
+  address.scheme = endpoint.scheme;
+  address.host.append(point.name).append("-").append(point.account).append(".");
+  address.host.append(base.authority());
+  address.path_prefix = base.base_path;
+  return address;
+}
+
 }  // namespace
 
 bool Endpoint::is_aws() const {
@@ -206,6 +239,10 @@ void ValidateRegion(std::string_view region) {
 }
 
 void ValidateBucketName(std::string_view bucket) {
+  if (IsArn(bucket) && bucket.size() <= kMaxBucketBytes) {
+    ParseAccessPoint(bucket);
+    return;
+  }
   RefuseUnsupported(bucket);
   const bool valid = bucket.size() >= 3 && bucket.size() <= kMaxBucketBytes && !IsIpv4(bucket) &&
                      std::all_of(bucket.begin(), bucket.end(), [](char c) {
@@ -218,6 +255,7 @@ void ValidateBucketName(std::string_view bucket) {
 }
 
 Address ResolveAddress(const Endpoint& endpoint, AddressingStyle style, std::string_view bucket) {
+  if (IsArn(bucket)) return AccessPointAddress(endpoint, bucket);
   RefuseEndpointOfBucket(endpoint, style, bucket);
   Address address;
   address.scheme = endpoint.scheme;

@@ -49,8 +49,8 @@ bool IsRegion(std::string_view region);
 // kBadArgument unless it does.
 void ValidateRegion(std::string_view region);
 
-// kBadArgument unless `bucket` is a name S3 takes, or took before 2018: 3 to 255 of letters,
-// digits,
+// kBadArgument unless `bucket` is an access point (arn.h), or a name S3 takes, or took
+// before 2018: 3 to 255 of letters, digits,
 // '.', '_', '-', and no IPv4 address. kUnsupported for S3 Express buckets and multi-region access
 // points, whose names nothing else has.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html

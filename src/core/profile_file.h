@@ -33,10 +33,12 @@ struct Profile {
   std::string use_fips_endpoint;
   std::string use_dualstack_endpoint;
   std::string ca_bundle;
+  std::string s3_use_arn_region;
   bool has_s3 = false;  // "s3 =", below which the next ones are nested
   std::string s3_addressing_style;
   std::string s3_use_dualstack_endpoint;
   std::string s3_use_accelerate_endpoint;
+  std::string s3_section_use_arn_region;
   std::string s3_signature_version;
 
   // Read so that an error can name them: none of them is supported.

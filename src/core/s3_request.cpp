@@ -3,10 +3,10 @@
 #include <limits>
 #include <set>
 
+#include "core/access_point.h"
 #include "core/crc32c.h"
 #include "core/crypto.h"
 #include "core/encoding.h"
-#include "core/endpoint.h"
 #include "core/error.h"
 #include "core/limits.h"
 #include "core/error_reply.h"
@@ -198,9 +198,7 @@ S3Request CopyObject(std::string_view source_bucket, std::string_view source_key
   ValidateObjectKey(source_key);
   S3Request request = NewRequest("CopyObject", "PUT", bucket, key);
   request.source = {std::string(source_bucket), std::string(source_key)};
-  std::string source(source_bucket);  // some servers refuse a slash before it
-  source.push_back('/');
-  AppendUriEncodedPath(source_key, &source);
+  std::string source = CopySourceOf(source_bucket, source_key);
   if (!source_version_id.empty()) {
     RequireWithin(kHeadersLimit, source_version_id.size());
     source.append("?versionId=");
@@ -351,6 +349,7 @@ S3Request ListMultipartUploads(std::string_view bucket, std::string_view prefix,
 }
 
 S3Request CreateBucket(std::string_view bucket, std::string_view region, bool constrain) {
+  RequireBucketItself(bucket);
   S3Request request = NewRequest("CreateBucket", "PUT", bucket);
   request.retry = Retry::kUnsafe;  // it would meet the bucket that it made itself
   if (!constrain || region == "us-east-1") return request;
@@ -362,6 +361,7 @@ S3Request CreateBucket(std::string_view bucket, std::string_view region, bool co
 }
 
 S3Request DeleteBucket(std::string_view bucket) {
+  RequireBucketItself(bucket);
   S3Request request = NewRequest("DeleteBucket", "DELETE", bucket);
   request.retry = Retry::kUnsafe;  // it would miss the bucket that it deleted itself
   return request;

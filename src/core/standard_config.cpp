@@ -69,6 +69,13 @@ class Reader {
                   &Profile::use_dualstack_endpoint);
   }
 
+  ConfigValue UseArnRegion() const {
+    ConfigValue value =
+        Either({"AWS_S3_USE_ARN_REGION"}, "s3_use_arn_region", &Profile::s3_use_arn_region);
+    if (value.is_set()) return value;
+    return Setting("s3 use_arn_region", &Profile::s3_section_use_arn_region);
+  }
+
   void CheckSupported() const {
     const ConfigValue accelerate =
         Setting("s3 use_accelerate_endpoint", &Profile::s3_use_accelerate_endpoint);
@@ -119,6 +126,7 @@ StandardConfig ReadStandardConfig(Environment environment, const NamedProfile* p
   config.use_fips =
       reader.Either({"AWS_USE_FIPS_ENDPOINT"}, "use_fips_endpoint", &Profile::use_fips_endpoint);
   config.use_dualstack = reader.Dualstack();
+  config.use_arn_region = reader.UseArnRegion();
   CheckRegion(config.region);
   CheckStyle(config.addressing_style);
   return config;

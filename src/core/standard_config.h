@@ -24,6 +24,7 @@ struct StandardConfig {
   ConfigValue addressing_style;  // "auto", "virtual" or "path"
   ConfigValue ca_bundle;
   ConfigValue use_fips, use_dualstack;
+  ConfigValue use_arn_region;  // of access points; not set: true
 };
 
 // A variable's value, or empty.

@@ -1,5 +1,6 @@
 #include "net/location.h"
 
+#include "core/access_point.h"
 #include "core/error.h"
 #include "core/text.h"
 #include "net/endpoint_url.h"
@@ -55,6 +56,14 @@ Location Locate(const LocationSettings& settings, const StandardConfig& config) 
   }
   location.addressing_style = StyleOf(settings, config);
   return location;
+}
+
+std::string RegionOfBucket(const Location& location, const StandardConfig& config,
+                           std::string_view bucket) {
+  if (!IsArn(bucket)) return location.region;
+  const ConfigValue& use_arn_region = config.use_arn_region;
+  CheckAccessPoint(bucket, location.region, !use_arn_region.is_set() || use_arn_region.is_true());
+  return std::string(RegionFor(bucket, location.region));
 }
 
 }  // namespace neon_s3

@@ -27,4 +27,9 @@ struct Location {
 // ValidateRegion(), with their source; kUnsupported for FIPS in regions where Amazon offers none.
 Location Locate(const LocationSettings& settings, const StandardConfig& config);
 
+// The region to sign requests for this bucket for: another one than the location's only for access
+// points. The errors of CheckAccessPoint(), as `config` lets it leave the region.
+std::string RegionOfBucket(const Location& location, const StandardConfig& config,
+                           std::string_view bucket);
+
 }  // namespace neon_s3

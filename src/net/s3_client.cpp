@@ -6,6 +6,8 @@
 #include <random>
 #include <utility>
 
+#include "core/access_point.h"
+#include "core/text.h"
 #include "core/utc_time.h"
 #include "net/loopback.h"
 
@@ -151,12 +153,14 @@ void S3Client::CheckCancelled() const {
               "request to \"" + service_.endpoint.authority() + "\" was cancelled");
 }
 
-// The endpoint's host, or the one with the bucket in front of it.
+// The endpoint's host, or the one with the bucket in front of it. (Access points may be elsewhere.)
 void S3Client::CheckHost(const Endpoint& endpoint, const Address& address) const {
   std::string_view host = address.host;
   if (!endpoint.port.empty()) host.remove_suffix(endpoint.port.size() + 1);
-  if (allowed_hosts_.Allows(endpoint.host) || allowed_hosts_.Allows(host)) return;
-  throw Error(ErrorCode::kNotPermitted, "host \"" + endpoint.host + "\" is not permitted",
+  const bool is_below = host == endpoint.host || EndsWith(host, "." + endpoint.host);
+  if ((is_below && allowed_hosts_.Allows(endpoint.host)) || allowed_hosts_.Allows(host)) return;
+  const std::string refused(is_below ? std::string_view(endpoint.host) : host);
+  throw Error(ErrorCode::kNotPermitted, "host \"" + refused + "\" is not permitted",
               "neon_s3.allowed_hosts lists the hosts that are.");
 }
 
@@ -183,7 +187,7 @@ void S3Client::StartReady() {
 void S3Client::Activate(S3Job* job) {
   job->deadline = MonotonicNow() + limits_.request_timeout;
   job->endpoint = service_.endpoint;
-  job->region = service_.region;
+  job->region = RegionFor(job->request.bucket, service_.region);
   if (ServerLacks(ServerLack::kChecksums)) UseMd5(&job->request);
   const std::string region = regions_.Find(service_.endpoint, job->request.bucket);
   if (region.empty()) return;
@@ -264,7 +268,9 @@ void S3Client::OnFailure(S3Job* job, const HttpReply& reply) {
 // To the region that the reply names, once.
 bool S3Client::Redirect(S3Job* job, const HttpResponse& response) {
   const bool is_aws = service_.endpoint.is_aws();
-  if (job->has_moved || (service_.is_anonymous && !is_aws)) return false;
+  if (job->has_moved || (service_.is_anonymous && !is_aws) || IsArn(job->request.bucket)) {
+    return false;
+  }
   const std::string region = OtherRegion(job->request, response, job->region);
   if (region.empty() || !MayMove(service_.endpoint)) return false;
   regions_.Remember(service_.endpoint, job->request.bucket, region);

@@ -90,6 +90,7 @@ class Report {
     if (!proxy.empty()) Add("http_proxy", ShownHttpProxy(proxy), "neon_s3.http_proxy");
     AddIfSet("use_fips_endpoint", config.use_fips);
     AddIfSet("use_dualstack_endpoint", config.use_dualstack);
+    AddIfSet("s3_use_arn_region", config.use_arn_region);
   }
 
   void AddIfSet(const char* name, const ConfigValue& configured) {

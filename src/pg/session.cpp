@@ -2,6 +2,7 @@
 
 #include <ctime>
 
+#include "core/access_point.h"
 #include "core/encoding.h"
 #include "core/error.h"
 #include "core/object_key.h"
@@ -107,10 +108,13 @@ const Destination& Session::Resolve(const Target& target, Reach reach) {
   destination.expires_at = found.expires_at;
   destination.provider = found.provider;
   Location location = Locate(target, reach);
+  destination.bucket = target.bucket.value_or(target.default_bucket);
+  if (IsArn(destination.bucket)) {
+    location.region = RegionOfBucket(location, Configuration(target), destination.bucket);
+  }
   destination.region = std::move(location.region);
   destination.endpoint = std::move(location.endpoint);
   destination.addressing_style = location.addressing_style;
-  destination.bucket = target.bucket.value_or(target.default_bucket);
   if (reach == Reach::kClient) {
     destination.address =
         ResolveAddress(destination.endpoint, destination.addressing_style, RequireBucket(target));
