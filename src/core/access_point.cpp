@@ -34,6 +34,7 @@ void CheckAccessPoint(std::string_view arn, std::string_view region, bool may_le
 }
 
 std::string CopySourceOf(std::string_view bucket, std::string_view key) {
+  ValidateBucketName(bucket);
   std::string name(bucket);  // some servers refuse a slash before it
   name.append(IsArn(bucket) ? "/object/" : "/").append(key);
   std::string source;

@@ -19,7 +19,8 @@ std::string_view RegionFor(std::string_view bucket, std::string_view region);
 // partition, or, without `may_leave_region`, in another region.
 void CheckAccessPoint(std::string_view arn, std::string_view region, bool may_leave_region);
 
-// A bucket or access point and a key, as x-amz-copy-source has them: percent-encoded.
+// A bucket or access point and a key, as x-amz-copy-source has them: percent-encoded. The errors of
+// ValidateBucketName().
 std::string CopySourceOf(std::string_view bucket, std::string_view key);
 
 }  // namespace neon_s3

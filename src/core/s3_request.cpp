@@ -194,7 +194,6 @@ S3Request PutObject(std::string_view bucket, std::string_view key, std::string_v
 S3Request CopyObject(std::string_view source_bucket, std::string_view source_key,
                      std::string_view bucket, std::string_view key,
                      std::string_view source_version_id) {
-  ValidateBucketName(source_bucket);
   ValidateObjectKey(source_key);
   S3Request request = NewRequest("CopyObject", "PUT", bucket, key);
   request.source = {std::string(source_bucket), std::string(source_key)};
