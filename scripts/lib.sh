@@ -6,7 +6,8 @@
 {
   build_packages=(g++ make pkg-config libcurl4-openssl-dev libssl-dev libpugixml-dev zlib1g-dev libzstd-dev nlohmann-json3-dev)
   s3_packages=(ceph-mon ceph-osd radosgw ceph-common curl ca-certificates openssl)
-  check_packages=(cmake ninja-build libgtest-dev perl python3 python3-boto3 python3-flask python3-psycopg2 shellcheck clang-format pgbouncer)
+  check_packages=(cmake ninja-build libgtest-dev perl python3 python3-boto3 python3-flask python3-dotenv
+    python3-psycopg python3-psycopg-pool python3-psycopg2 chromium shellcheck clang-format pgbouncer)
 
   # The same for systems without apt: commands, and modules of pkg-config.
   build_commands=(g++ make pkg-config)
@@ -319,6 +320,8 @@ require_everything() { # demo|check
   local packages=("${build_packages[@]}" "${s3_packages[@]}")
   local commands=("${build_commands[@]}" "${s3_commands[@]}")
   if [[ $1 == check ]]; then
+    # Node.js often comes from elsewhere, with an npm of its own that Debian's would drive out.
+    { command -v node && command -v npm; } >/dev/null || packages+=(nodejs npm)
     packages+=("${check_packages[@]}" "${pg_check_packages[@]}")
     commands+=("${check_commands[@]}")
   fi
