@@ -191,7 +191,7 @@ subtest 'a clock that is wrong, another region' => sub {
     my $rows = doctor([ $fault->settings ]);
     like failed($rows), qr/^clock: \S+ seconds ahead of the S3 server's; requests are signed with the S3 server's time, URLs are not .*NTP/,
       "a server that refuses it: $skew seconds" or diag explain $rows;
-    is $rows->{write}{ok}, 't', '... and is asked all the same' or diag explain $rows;
+    ok $rows->{write}{ok}, '... and is asked all the same' or diag explain $rows;
   }
   $fault->plays('region:eu-west-1');
   like failed(doctor([ $fault->settings ])), qr/eu-west-1/, 'the region that it should be';
