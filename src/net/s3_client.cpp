@@ -32,10 +32,6 @@ Payload PayloadFor(const S3Request& request, const Endpoint& endpoint) {
                                                                 : Payload::kSigned;
 }
 
-}  // namespace
-
-namespace {
-
 bool SameProxy(const std::optional<HttpProxy>& a, const std::optional<HttpProxy>& b) {
   if (!a || !b) return a.has_value() == b.has_value();
   return a->url == b->url && a->user == b->user && a->password == b->password;

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "core/s3_request.h"
+#include "core/endpoint.h"
 #include "expect_error.h"
 
 namespace neon_s3 {
