@@ -9,12 +9,15 @@ use IO::Socket::INET;
 use NeonS3Test;
 use Test::More;
 
-our @EXPORT = qw(copy_of_examples example_database has_flask has_node install_packages free_ports start_backend
+our @EXPORT = qw(copy_of_examples example_database has_flask has_node runs install_packages free_ports start_backend
   missing_for_chromium in_chromium);
 
-sub has_flask { return (run_program([ '/usr/bin/python3', '-c', 'import flask, dotenv, psycopg, psycopg_pool' ]))[0] == 0 }
+# False, too, where there is no such program.
+sub runs { return eval { (run_program([@_]))[0] == 0 } }
 
-sub has_node { return !grep { (run_program([ $_, '--version' ]))[0] } qw(node npm) }
+sub has_flask { return runs('/usr/bin/python3', '-c', 'import flask, dotenv, psycopg, psycopg_pool') }
+
+sub has_node { return !grep { !runs($_, '--version') } qw(node npm) }
 
 # Installs what a page and its test need; '' or why that can't be.
 sub missing_for_chromium {

@@ -16,8 +16,6 @@ my %environment = (DATABASE_URL => "postgresql://app:app\@127.0.0.1:$port/$name"
   JDBC_URL => "jdbc:postgresql://127.0.0.1:$port/$name?user=app&password=app", PYTHONDONTWRITEBYTECODE => 1, map { $_ => '' } qw(PGHOST PGPORT PGUSER PGDATABASE PGPASSWORD));
 my %code = NeonS3Test::slurp(repo_dir() . '/docs/clients.md') =~ /^## ([^\n]+)\n.*?^```\w+\n(.*?)^```$/msg;
 
-sub runs { return (run_program([@_]))[0] == 0 }
-
 sub write_file {
   my ($file, $content) = @_;
   open my $out, '>:encoding(UTF-8)', "$folder/$file" or die "$file: $!";

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/endpoint.h"
+#include "core/s3_request.h"
 #include "expect_error.h"
 
 namespace neon_s3 {

@@ -85,7 +85,7 @@ TEST_F(S3ClientTest, WantsToKnowWhereAnObjectEnds) {
   server_.Handle(Always({"HTTP/1.1 200 OK\r\n\r\nhel"}));
   const S3Error error = ErrorFor(GetObject("bucket", "key"));
   EXPECT_EQ(error.code(), ErrorCode::kMalformedReply);
-  EXPECT_NE(error.detail().find("no length"), std::string::npos) << error.detail();
+  EXPECT_NE(error.detail().find("does not give the length"), std::string::npos) << error.detail();
   EXPECT_EQ(client_.Call(ListObjects("bucket", {})).body, "hel");  // XML tells by itself
 }
 
