@@ -1,6 +1,7 @@
 // s3_import_table: an object into a table, by PostgreSQL's own COPY FROM.
 #include "net/ranged_read.h"
 #include "pg/copy_options.h"
+#include "pg/governed.h"
 #include "pg/resolve_target.h"
 #include "pg/s3_call.h"
 
@@ -90,10 +91,7 @@ List* ColumnNames(const TextArgs& columns) {
 
 Relation OpenTable(Oid oid) {
   Relation table = try_table_open(oid, RowExclusiveLock);
-  if (table == nullptr) {
-    ereport(ERROR,
-            (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", oid)));
-  }
+  if (table == nullptr) RefuseMissing(oid);
   return table;
 }
 

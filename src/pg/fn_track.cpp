@@ -164,16 +164,16 @@ void CheckTable(const Extension& extension, Relation relation) {
 
 // ---------------------------------------------------------------- who may
 
-void CheckOwner(Relation relation) {
+void CheckOwner(Oid table) {
+  const char kind = get_rel_relkind(table);
+  if (kind == '\0') RefuseMissing(table);
 #if PG_VERSION_NUM >= 160000
-  const bool is_owner =
-      object_ownercheck(RelationRelationId, RelationGetRelid(relation), GetUserId());
+  const bool is_owner = object_ownercheck(RelationRelationId, table, GetUserId());
 #else
-  const bool is_owner = pg_class_ownercheck(RelationGetRelid(relation), GetUserId());
+  const bool is_owner = pg_class_ownercheck(table, GetUserId());
 #endif
   if (!is_owner) {
-    aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(relation->rd_rel->relkind),
-                   RelationGetRelationName(relation));
+    aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(kind), get_rel_name(table));
   }
 }
 
@@ -281,11 +281,17 @@ void CheckLimits(const OptionalText& key_prefix, const TextArgs& content_types) 
   });
 }
 
-Relation OpenFilesTable(FunctionCallInfo fcinfo, LOCKMODE lock) {
+// Nobody waits for a lock on somebody else's table: behind who waits, others do.
+Relation OpenOwnTable(FunctionCallInfo fcinfo, LOCKMODE lock) {
   if (PG_ARGISNULL(0)) {
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("files_table is null")));
   }
-  return relation_open(PG_GETARG_OID(0), lock);
+  const Oid table = PG_GETARG_OID(0);
+  CheckOwner(table);
+  Relation relation = try_relation_open(table, lock);
+  if (relation == nullptr) RefuseMissing(table);
+  CheckOwner(table);
+  return relation;
 }
 
 }  // namespace
@@ -294,10 +300,9 @@ NEON_S3_FUNCTION(neon_s3_track_files);
 Datum neon_s3_track_files(PG_FUNCTION_ARGS) {
   PreventCommandIfReadOnly("s3_track_files()");
   const Extension extension = FindExtension(fcinfo->flinfo->fn_oid);
-  Relation relation = OpenFilesTable(fcinfo, ShareRowExclusiveLock);
+  Relation relation = OpenOwnTable(fcinfo, ShareRowExclusiveLock);
   const Oid table = RelationGetRelid(relation);
   const Oid owner = relation->rd_rel->relowner;
-  CheckOwner(relation);
   CheckTrust(extension, GetUserId());
   CheckTrust(extension, owner);
   CheckTable(extension, relation);
@@ -345,8 +350,7 @@ NEON_S3_FUNCTION(neon_s3_untrack_files);
 Datum neon_s3_untrack_files(PG_FUNCTION_ARGS) {
   PreventCommandIfReadOnly("s3_untrack_files()");
   const Extension extension = FindExtension(fcinfo->flinfo->fn_oid);
-  Relation relation = OpenFilesTable(fcinfo, AccessExclusiveLock);
-  CheckOwner(relation);
+  Relation relation = OpenOwnTable(fcinfo, AccessExclusiveLock);
   const Oid table = RelationGetRelid(relation);
   const char* name = QualifiedName(relation);
   relation_close(relation, NoLock);

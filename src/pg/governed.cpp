@@ -170,7 +170,11 @@ GovernedTable ReadFirstRecord(const Extension& extension, Oid relation) {
 GovernedTable ReadAndJudge(const Extension& extension, Oid asked) {
   GovernedTable record = ReadFirstRecord(extension, asked);
   if (record.why_not != Ungoverned::kNo) return record;
-  Relation relation = relation_open(record.relation, AccessShareLock);
+  Relation relation = try_relation_open(record.relation, AccessShareLock);
+  if (relation == nullptr) {  // it was dropped, its record stays
+    record.why_not = Ungoverned::kNoRecord;
+    return record;
+  }
   record.why_not = Judge(extension, relation);
   relation_close(relation, AccessShareLock);
   return record;
@@ -290,11 +294,18 @@ GovernedTable RequireGoverned(const Extension& extension, Oid relation) {
 }
 
 void RefuseUngoverned(Oid relation, Ungoverned why_not) {
+  const char* name = get_rel_name(relation);
+  if (name == nullptr) RefuseMissing(relation);
   ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                  errmsg("table \"%s\" is not governed", get_rel_name(relation)),
-                  errdetail("%s", Reason(why_not)),
+                  errmsg("table \"%s\" is not governed", name), errdetail("%s", Reason(why_not)),
                   errhint("Let its owner, a role that may execute s3_presign_get, call "
                           "s3_track_files for it.")));
+  pg_unreachable();
+}
+
+void RefuseMissing(Oid relation) {
+  ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+                  errmsg("relation with OID %u does not exist", relation)));
   pg_unreachable();
 }
 

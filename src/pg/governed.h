@@ -35,10 +35,11 @@ struct GovernedTable {
 // rights are looked up each time.
 GovernedTable FindGoverned(const Extension& extension, Oid relation);
 
-// 55000 where the table itself (not a table above it) is not governed.
+// 55000 where the table itself (not a table above it) is not governed, 42P01 where there is none.
 GovernedTable RequireGoverned(const Extension& extension, Oid relation);
-// Raises that 55000.
+// Raise those.
 [[noreturn]] void RefuseUngoverned(Oid relation, Ungoverned why_not);
+[[noreturn]] void RefuseMissing(Oid relation);
 
 // What s3_track_files() creates; `type` as in pg_trigger.
 struct FilesTrigger {

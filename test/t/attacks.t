@@ -198,6 +198,22 @@ subtest 'a table of the same name' => sub {
   reset_all();
 };
 
+subtest "a lock on somebody else's table" => sub {
+  my $reader = $db->session('BEGIN;', 'SELECT count(*) FROM s3_files;', 'SELECT count(*) FROM pg_authid;');
+  all_refused([ $as_mallory, q{SET lock_timeout = '2s';} ], '42501', 'not even waited for',
+    [ map { my $f = $_; map { "SELECT $f('$_');" } 's3_files', 'pg_authid' } 's3_untrack_files', 's3_track_files' ], message => qr/must be owner/);
+  $reader->close;
+};
+
+subtest 'tables that are not there' => sub {
+  $db->do('SET client_min_messages = error;', 'CREATE TABLE dropped (object_key text UNIQUE);', @real, "SELECT s3_track_files('dropped');");
+  my $dropped = $db->value(q{SELECT 'dropped'::regclass::oid;});
+  $db->do('DROP TABLE dropped;');
+  all_refused(\@real, '42P01', 'no such table', [ map { my $oid = $_; map { "SELECT $_ => CAST(CAST($oid AS oid) AS regclass));" }
+    's3_untrack_files(files_table', 's3_track_files(files_table', 's3_gc(files_table' } 0, 4294967295, $dropped ], message => qr/relation with OID \d+ does not exist/);
+  $db->do("DELETE FROM s3_governed_tables WHERE files_table = $dropped;");
+};
+
 subtest 'a hostile search_path' => sub {
   my $names = 'now() RETURNS timestamptz,gen_random_uuid() RETURNS uuid,current_setting(text) RETURNS text,lower(text) RETURNS text,length(text) RETURNS int,unnest(text[]) RETURNS text';
   $db->do($as_mallory, 'CREATE FUNCTION mine.evil() RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION \'called as %\', current_user USING ERRCODE = \'XX999\'; END $$;',
