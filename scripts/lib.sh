@@ -6,7 +6,7 @@
 {
   build_packages=(g++ make pkg-config libcurl4-openssl-dev libssl-dev libpugixml-dev zlib1g-dev libzstd-dev nlohmann-json3-dev)
   s3_packages=(ceph-mon ceph-osd radosgw ceph-common curl ca-certificates openssl)
-  check_packages=(cmake ninja-build libgtest-dev perl python3 python3-boto3 python3-flask python3-dotenv
+  check_packages=(cmake ninja-build libgtest-dev libbenchmark-dev perl python3 python3-boto3 python3-flask python3-dotenv
     python3-psycopg python3-psycopg-pool python3-psycopg2 chromium shellcheck clang-format pgbouncer)
 
   # The same for systems without apt: commands, and modules of pkg-config.

@@ -92,8 +92,8 @@ BENCHMARK(BM_PresignPutOfAnotherSecond);
 struct HashedPut {
   HashedPut() : key(sha256, "a key of thirty-two bytes, or so") {
     Presigner presigner;
-    const std::string key = Keys().front();
-    PresignRequest put = Request("PUT", key);
+    const std::string object_key = Keys().front();
+    PresignRequest put = Request("PUT", object_key);
     AddSignedHeader("content-type", "image/png", &put.headers);
     const PresignedUrl url = presigner.Presign(put, kCredentials);
     request = url.canonical_request;
