@@ -13,10 +13,11 @@ The end of standard input ends the server. The first line that it prints is a JS
 
 POST /control/reset with a JSON list of faults: what the first, second ... try of a request gets; the last one is for all after
 it. A try is a request of the same method and target. No fault: an answer that looks like that of S3 (see Answers).
+POST /control/forget: forgets the requests, not the objects, and goes on.
 POST /control/requests: what came since, a list of objects.
 POST /control/alive: the number of connections that are open, but for this one.
 """
-import calendar, collections, hashlib, itertools, json, os, re, select, socket, ssl, struct, sys, threading, time
+import calendar, collections, hashlib, itertools, json, os, random, re, select, socket, ssl, struct, sys, threading, time
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
@@ -240,6 +241,13 @@ def body_unread(behaviour):
 
 @fault
 def ok(c, request): c.send(*Answers(request).answer(), method=request.method)
+
+
+@fault
+def sometimes(c, request, percent, *faults):
+    """So many requests of a hundred get one of the faults, which | separates; the others are answered."""
+    name, *arguments = random.choice(':'.join(faults).split('|')).split(':') if random.random() * 100 < float(percent) else ['ok']
+    FAULTS[name](c, request, *arguments)
 
 
 @fault
@@ -734,8 +742,9 @@ def control(request, connection):
             plan[:] = json.loads(request.body or b'[]')
             unknown = [name for name in plan if name.split(':')[0] not in FAULTS]
             if unknown: return {'unknown': unknown}
-            tries.clear()
             objects.clear()
+        if request.path in ('/control/reset', '/control/forget'):
+            tries.clear()
             requests.clear()
         if request.path == '/control/requests': return list(requests)
         if request.path == '/control/alive': return len([n for n in connections if n != connection.number])
