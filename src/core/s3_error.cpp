@@ -237,11 +237,9 @@ bool IsDeleteMarker(const S3Request& request, const HttpResponse& response) {
 }
 
 // The region that S3 names, where it is not the one that was asked.
-std::string RegionHint(const HttpResponse& response, const S3ErrorReply& reply) {
-  std::string region(response.Header("x-amz-bucket-region"));
-  if (!IsRegion(region)) region = reply.region;
-  if (region.empty()) return std::string(kRegionHint);
-  return "The bucket is in region \"" + region +
+std::string RegionHint(const S3ErrorReply& reply) {
+  if (reply.region.empty()) return std::string(kRegionHint);
+  return "The bucket is in region \"" + reply.region +
          "\": set the region, and an endpoint of that region where one is set.";
 }
 
@@ -262,7 +260,7 @@ Judgement Judge(const S3Request& request, const HttpResponse& response, const S3
   if (hint == kDeniedHint && deletes_version) hint = kVersionDeniedHint;
   if (s3_code.empty()) hint = HintForStatus(status, is_head);
   return {code, MessageFor(code, request, s3_code),
-          hint == kRegionHint ? RegionHint(response, reply) : std::string(hint)};
+          hint == kRegionHint ? RegionHint(reply) : std::string(hint)};
 }
 
 }  // namespace
@@ -301,8 +299,15 @@ S3Error MakeS3Error(const S3Request& request, const HttpResponse& response,
                     const Credentials& secrets) {
   S3ErrorReply reply = ParseS3Error(response.body).value_or(S3ErrorReply());
   if (reply.request_id.empty()) reply.request_id = PlainWord(response.Header("x-amz-request-id"));
+  if (IsRegion(response.Header("x-amz-bucket-region"))) {
+    reply.region = response.Header("x-amz-bucket-region");
+  }
+  const std::vector<std::string_view> more = SecretsOf(request);
+  for (std::string* word : {&reply.code, &reply.request_id, &reply.region}) {
+    *word = WithoutSecrets(std::move(*word), secrets, more);
+  }
   std::string detail = DescribeErrorReply({reply.code, reply.request_id}, response.status);
-  const std::string words = SafeWords(reply.message, secrets, SecretsOf(request));
+  const std::string words = SafeWords(reply.message, secrets, more);
   if (!words.empty()) detail.append("; S3 says: ").append(words);
   Judgement judgement = Judge(request, response, reply);
   return S3Error(judgement.code, response.status, reply.code, judgement.message,

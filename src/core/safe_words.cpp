@@ -113,11 +113,16 @@ std::string WithoutOddCharacters(std::string_view text) {
 
 std::string SafeWords(std::string_view text, const Credentials& secrets,
                       const std::vector<std::string_view>& more) {
-  std::string words = WithoutOddCharacters(text);
-  words = MaskedEverywhere(std::move(words), secrets.secret_access_key);
-  words = MaskedEverywhere(std::move(words), secrets.session_token);
-  for (const std::string_view secret : more) words = MaskedEverywhere(std::move(words), secret);
+  const std::string words = WithoutSecrets(WithoutOddCharacters(text), secrets, more);
   return Shortened(SecretMasker().Mask(words));
+}
+
+std::string WithoutSecrets(std::string text, const Credentials& secrets,
+                           const std::vector<std::string_view>& more) {
+  text = MaskedEverywhere(std::move(text), secrets.secret_access_key);
+  text = MaskedEverywhere(std::move(text), secrets.session_token);
+  for (const std::string_view secret : more) text = MaskedEverywhere(std::move(text), secret);
+  return text;
 }
 
 }  // namespace neon_s3

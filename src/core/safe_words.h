@@ -14,4 +14,8 @@ namespace neon_s3 {
 std::string SafeWords(std::string_view text, const Credentials& secrets,
                       const std::vector<std::string_view>& more = {});
 
+// `text` with **** in place of `secrets` and `more` alone: for what is one word already.
+std::string WithoutSecrets(std::string text, const Credentials& secrets,
+                           const std::vector<std::string_view>& more = {});
+
 }  // namespace neon_s3

@@ -135,6 +135,22 @@ TEST(MakeS3Error, QuotesNoSecret) {
             "calculated does not match.");
 }
 
+// A server that sends back what it was sent, in the place of a word.
+TEST(MakeS3Error, RepeatsNoSecretAsAWord) {
+  const Credentials own = {"AKIAOWN", "own+secret/CANARY", "owntokenCANARY"};
+  HttpResponse response;
+  response.status = 301;
+  response.headers = {{"x-amz-bucket-region", "owntokenCANARY"}};
+  for (const char* code : {"PermanentRedirect", "own+secret/CANARY", "xowntokenCANARY"}) {
+    response.body = ErrorBody(code,
+                              "<RequestId>owntokenCANARY</RequestId>"
+                              "<Region>owntokenCANARY</Region>");
+    const S3Error error = MakeS3Error(GetObject("files", "a"), response, own);
+    EXPECT_EQ((error.what() + error.detail() + error.hint() + error.s3_code()).find("CANARY"),
+              std::string::npos);
+  }
+}
+
 TEST(S3Error, TellsWhatHappenedAndWhatToDo) {
   const S3Request get = GetObject("files", "a.txt"),
                   put = PutObject("files", "a.txt", "", {}, true);
