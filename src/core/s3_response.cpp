@@ -86,14 +86,15 @@ ContentRange ContentRangeOf(const HttpResponse& response) {
 void CheckPart(const S3Request& request, const HttpResponse& response) {
   const ContentRange range = ContentRangeOf(response);
   const auto size = static_cast<std::int64_t>(response.body_size());
-  const std::int64_t end = range.last + 1;
   const std::int64_t start = request.range->start;
-  if (range.first != start || end - start != size || (range.total && end > *range.total)) {
+  const bool is_outside = range.total && range.last >= *range.total;
+  if (range.first != start || range.last - start != size - 1 || is_outside) {
     RaiseMalformedReply("It has other bytes than those that were asked for.");
   }
   const std::optional<std::int64_t> length = request.range->length;
   const bool is_all = length ? size == *length : !range.total;
-  if (!is_all && range.total != end) {
+  const bool is_end = range.total && range.last == *range.total - 1;
+  if (!is_all && !is_end) {
     RaiseMalformedReply("It has fewer bytes than were asked for.");
   }
   if (length && size > *length) RaiseMalformedReply("It has more bytes than were asked for.");

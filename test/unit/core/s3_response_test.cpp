@@ -96,6 +96,9 @@ TEST(CheckObject, RefusesOtherBytes) {
                           "bytes 5-7/x",
                           "bytes -5-7/9",
                           "bytes 7-5/100",
+                          "bytes 5-9223372036854775807/*",
+                          "bytes 5-9223372036854775807/9223372036854775807",
+                          "bytes 5-7/-9223372036854775808",
                           "bytes */100"};
   for (const char* range : ranges) {
     EXPECT_ERROR(ErrorCode::kMalformedReply, CheckObject(RangeRequest(5, 3), Part(range, "abc")))
@@ -107,6 +110,8 @@ TEST(CheckObject, RefusesOtherBytes) {
                CheckObject(RangeRequest(5, 3), Part("bytes 5-8/100", "abcd")));
   EXPECT_ERROR(ErrorCode::kMalformedReply,
                CheckObject(RangeRequest(5, std::nullopt), Part("bytes 5-6/100", "ab")));
+  EXPECT_ERROR(ErrorCode::kMalformedReply,
+               CheckObject(RangeRequest(0, 3), Part("bytes 0-9223372036854775807/*", "abc")));
 }
 
 TEST(CheckObject, RefusesAnotherStatus) {
