@@ -98,7 +98,7 @@ class DocumentReader {
 };
 
 SecretString TextOf(const pugi::xml_node& node, const char* name) {
-  return SecretString(node.child_value(name));
+  return RawXmlText<SecretString>(node.child(name));
 }
 
 // The texts of the document are in `body`, which wipes itself.
@@ -138,7 +138,7 @@ OwnedCredentials ParseAssumeRoleResponse(SecretString body, const std::string& s
   keys.access_key_id = TextOf(credentials, "AccessKeyId");
   keys.secret_access_key = TextOf(credentials, "SecretAccessKey");
   keys.session_token = TextOf(credentials, "SessionToken");
-  const std::string_view expiration = credentials.child_value("Expiration");
+  const SecretString expiration = TextOf(credentials, "Expiration");
   if (keys.session_token.empty() || expiration.empty()) {
     RaiseMalformed(source, "It has no temporary credentials.");
   }
@@ -149,8 +149,7 @@ ErrorReply ParseErrorResponse(SecretString body) {
   pugi::xml_document document;
   if (!ParseXml(&body, &document)) return {};
   const pugi::xml_node reply = document.child("ErrorResponse");
-  return {PlainWord(reply.child("Error").child_value("Code")),
-          PlainWord(reply.child_value("RequestId"))};
+  return {PlainWord(TextOf(reply.child("Error"), "Code")), PlainWord(TextOf(reply, "RequestId"))};
 }
 
 }  // namespace neon_s3

@@ -128,7 +128,7 @@ std::string_view HintForStatus(int status, bool is_head) {
 
 // As UTF-8 of unknown origin: no error of ours may hide S3's.
 std::string TextOf(const pugi::xml_node& root, const char* name) {
-  return std::string(WithoutOuterSpace(root.child_value(name)));
+  return std::string(WithoutOuterSpace(RawXmlText<std::string>(root.child(name))));
 }
 
 std::string Quoted(std::string_view name) { return "\"" + WithoutControls(name) + "\""; }

@@ -29,7 +29,7 @@ int XmlPartNumber(const pugi::xml_node& parent, const char* name) {
 }
 
 std::optional<UnixMicroseconds> XmlTime(const pugi::xml_node& parent, const char* name) {
-  return ParseTime(WithoutOuterSpace(parent.child_value(name)));
+  return ParseTime(WithoutOuterSpace(RawXmlText<std::string>(parent.child(name))));
 }
 
 bool IsTruncated(const pugi::xml_node& root) {

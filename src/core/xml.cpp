@@ -128,11 +128,7 @@ XmlReply::XmlReply(std::string_view body, std::initializer_list<std::string_view
 }
 
 std::string XmlText(const pugi::xml_node& element) {
-  std::string text;
-  for (const pugi::xml_node& child : element.children()) {
-    const bool is_text = child.type() == pugi::node_pcdata || child.type() == pugi::node_cdata;
-    if (is_text) text.append(child.value());
-  }
+  std::string text = RawXmlText<std::string>(element);
   if (!IsValidUtf8(text)) RaiseMalformedReply("It has text that is not UTF-8.");
   return text;
 }
@@ -146,13 +142,13 @@ std::string XmlWord(const pugi::xml_node& parent, const char* name) {
 }
 
 std::int64_t XmlInteger(const pugi::xml_node& element, const char* name) {
-  const std::optional<std::int64_t> number = ParseDecimal(WithoutOuterSpace(element.child_value()));
+  const std::optional<std::int64_t> number = ParseDecimal(WithoutOuterSpace(XmlText(element)));
   if (!number) RaiseMalformedReply(std::string("Its ") + name + " is not a number.");
   return *number;
 }
 
 bool XmlFlag(const pugi::xml_node& element, const char* name) {
-  const std::string text = LowerCase(WithoutOuterSpace(element.child_value()));
+  const std::string text = LowerCase(WithoutOuterSpace(XmlText(element)));
   const bool is_true = text == "true";
   if (element && !is_true && text != "false") {
     RaiseMalformedReply(std::string("Its ") + name + " is neither true nor false.");

@@ -37,7 +37,18 @@ class XmlReply {
   pugi::xml_node root_;
 };
 
-// All text of an element, or of its first child of that name; empty where there is none.
+// All text of an element, comments and CDATA sections in it or not; UTF-8 or not.
+template <typename String>
+String RawXmlText(const pugi::xml_node& element) {
+  String text;
+  for (const pugi::xml_node& child : element.children()) {
+    const bool is_text = child.type() == pugi::node_pcdata || child.type() == pugi::node_cdata;
+    if (is_text) text.append(child.value());
+  }
+  return text;
+}
+
+// The same of an element, or of its first child of that name; empty where there is none.
 // kMalformedReply where it is not UTF-8.
 std::string XmlText(const pugi::xml_node& element);
 std::string XmlText(const pugi::xml_node& parent, const char* name);

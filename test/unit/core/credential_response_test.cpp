@@ -156,6 +156,12 @@ TEST(AssumeRoleResponse, IsReadAsAwsDocumentsIt) {
       ParseAssumeRoleResponse(SecretString("<?xml version=\"1.0\"?>\n" + web), kSource));
 }
 
+TEST(AssumeRoleResponse, IsReadToTheEndOfEachText) {
+  std::string parted(kAssumeRole);
+  parted.replace(parted.find("K7MDENG"), 7, "<![CDATA[K7]]>MDE<!-- no -->NG");
+  ExpectExampleKeys(ParseAssumeRoleResponse(SecretString(parted), kSource));
+}
+
 TEST(AssumeRoleResponse, RefusesTheRest) {
   std::string deep;
   for (int i = 0; i < 10000; ++i) deep += "<a>";

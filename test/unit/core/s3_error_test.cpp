@@ -66,6 +66,14 @@ TEST(ParseS3Error, ReadsNamesWithPrefixes) {
   EXPECT_EQ(reply->message, "no");
 }
 
+TEST(ParseS3Error, ReadsEachTextToItsEnd) {
+  const auto reply =
+      ParseS3Error(ErrorBody("Slow<!-- no -->Down", "<Message>a<![CDATA[ b]]></Message>"));
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->code, "SlowDown");
+  EXPECT_EQ(reply->message, "a b");
+}
+
 constexpr char kArn[] =
     "User: "
     "arn:aws:sts::123456789012:assumed-role/a-role-with-a-rather-long-name-that-somebody-gave/"

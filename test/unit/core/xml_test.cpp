@@ -83,6 +83,12 @@ TEST(Xml, HasALimitOfDepth) {
   EXPECT_EQ(StatusOf(Nested(31, Nested(1, "") + Nested(2, "x"))), XmlStatus::kMalformed);
 }
 
+TEST(Xml, ReadsNumbersAndFlagsToTheirEnd) {
+  const XmlReply reply("<R><A>1<![CDATA[2]]><!-- no -->3</A><B>tr<!-- no -->ue</B></R>", {"R"});
+  EXPECT_EQ(XmlInteger(reply.root().child("A"), "A"), 123);
+  EXPECT_TRUE(XmlFlag(reply.root().child("B"), "B"));
+}
+
 TEST(Xml, HasLimitsOfSize) {
   EXPECT_EQ(StatusOf("<R>" + Repeat("<a/>", 199998) + "</R>"), XmlStatus::kOk);
   EXPECT_EQ(StatusOf("<R>" + Repeat("<a/>", 199999) + "</R>"), XmlStatus::kTooLarge);
