@@ -52,7 +52,10 @@ void HttpReception::AddHeaderLine(std::string_view line) {
   too_large = headers_size > kMaxHeadersSize;
   if (too_large) return;
   // An interim response came before this one, or one to an Expect that libcurl takes back.
-  if (StartsWith(line, "HTTP/")) response = HttpResponse();
+  if (StartsWith(line, "HTTP/")) {
+    response = HttpResponse();
+    return;
+  }
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return;
   response.headers.push_back({std::string(line.substr(0, colon)),
