@@ -244,8 +244,8 @@ UtcTime::UtcTime(std::int64_t unix_seconds) {
 
 std::string UtcTime::extended() const {
   std::string text(timestamp());
-  for (const std::size_t digits : {4, 6}) text.insert(digits + text.size() - 16, "-");
-  for (const std::size_t digits : {11, 13}) text.insert(digits + text.size() - 16, ":");
+  for (const std::size_t digits : {4u, 6u}) text.insert(digits + text.size() - 16, "-");
+  for (const std::size_t digits : {11u, 13u}) text.insert(digits + text.size() - 16, ":");
   return text;
 }
 

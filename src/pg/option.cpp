@@ -1,8 +1,8 @@
 #include "pg/option.h"
 
 #include "core/endpoint.h"
-#include "net/credential_chain.h"
 #include "net/endpoint_url.h"
+#include "net/providers.h"
 
 namespace neon_s3 {
 namespace {
