@@ -1,6 +1,7 @@
 # neon_s3 with PGXS: make, make install, make installcheck (PG_CONFIG=... for another PostgreSQL).
 EXTENSION = neon_s3
 MODULE_big = neon_s3
+EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" neon_s3.control)
 DATA = $(wildcard sql/neon_s3--*.sql)
 OBJS = $(patsubst %.cpp,%.o,$(wildcard src/core/*.cpp src/net/*.cpp src/pg/*.cpp))
 REGRESS = extension presign post_policy settings server upload object list batch large_object multipart stats bucket doctor lifecycle move
@@ -10,12 +11,13 @@ REGRESS_OPTS = --encoding=UTF8
 
 # Debian's PGXS tracks no dependencies on headers, so the compiler does. PostgreSQL 15's headers say
 # "register", which C++17 dropped.
-PG_CPPFLAGS = -Isrc
+PG_CPPFLAGS = -Isrc -DNEON_S3_VERSION='"$(EXTVERSION)"'
 PG_CXXFLAGS = -std=c++17 -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter -Wno-register -MMD -MP
-# make STRICT=yes: a warning is an error, of g++ or (bitcode) clang, and assertions are checked.
+# make STRICT=yes: a warning is an error, of g++ or clang (bitcode, or CXX=clang++, which does not know all flags that
+# PostgreSQL was built with), and assertions are checked.
 ifdef STRICT
 PG_CPPFLAGS += -DUSE_ASSERT_CHECKING
-PG_CXXFLAGS += -Werror
+PG_CXXFLAGS += -Werror -Wno-unknown-warning-option -Wno-ignored-optimization-argument
 endif
 SHLIB_LINK = -lcurl -lcrypto -lpugixml -lz -lzstd -lstdc++
 EXTRA_CLEAN = $(OBJS:.o=.d) $(OBJS:.o=.bc)

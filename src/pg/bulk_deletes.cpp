@@ -1,9 +1,9 @@
 #include "pg/bulk_deletes.h"
 
+#include "pg/compat.h"
 #include "pg/text_value.h"
 
 extern "C" {
-#include "access/genam.h"
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "access/tableam.h"
@@ -114,20 +114,12 @@ bool HasKey(Datum array, const text* key) {
   return has_key;
 }
 
-IndexScanDesc BeginScan(Relation table, Relation index, Snapshot snapshot) {
-#if PG_VERSION_NUM >= 180000
-  return index_beginscan(table, index, snapshot, nullptr, 1, 0);
-#else
-  return index_beginscan(table, index, snapshot, 1, 0);
-#endif
-}
-
 // The ids of the part's rows that have the key, behind those of `ids`.
 List* FindInPart(Relation bulk, Relation index, Snapshot snapshot, int part, const text* key,
                  List* ids) {
   ScanKeyData by_part;
   ScanKeyInit(&by_part, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(part));
-  IndexScanDesc scan = BeginScan(bulk, index, snapshot);
+  IndexScanDesc scan = BeginIndexScan(bulk, index, snapshot);
   index_rescan(scan, &by_part, 1, nullptr, 0);
   TupleTableSlot* slot = table_slot_create(bulk, nullptr);
   while (index_getnext_slot(scan, ForwardScanDirection, slot)) {

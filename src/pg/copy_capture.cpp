@@ -1,5 +1,7 @@
 #include "pg/copy_capture.h"
 
+#include "pg/compat.h"
+
 // Kerberos' headers, which nothing here needs, may not be there.
 #undef ENABLE_GSS
 
@@ -73,18 +75,7 @@ void End(const Capture& capture) {
 }
 
 bool IsQuery(const Node* statement) {
-  switch (nodeTag(statement)) {
-    case T_SelectStmt:
-    case T_InsertStmt:
-    case T_UpdateStmt:
-    case T_DeleteStmt:
-#if PG_VERSION_NUM >= 170000
-    case T_MergeStmt:
-#endif
-      return true;
-    default:
-      return false;
-  }
+  return IsA(statement, SelectStmt) || MayReturnRows(nodeTag(statement));
 }
 
 RawStmt* ParseQuery(const char* query) {

@@ -2,6 +2,7 @@
 
 #include <iterator>
 
+#include "pg/compat.h"
 #include "pg/settings.h"
 
 extern "C" {
@@ -22,7 +23,6 @@ extern "C" {
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/regproc.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
 #include "utils/syscache.h"
@@ -357,12 +357,7 @@ void Insert(const PlanKey& key, const NewFile& file, bool reads_with_row_securit
 }  // namespace
 
 Oid LockFilesTable(LOCKMODE mode) {
-  List* names = stringToQualifiedNameList(CurrentSettings().files_table
-#if PG_VERSION_NUM >= 160000
-                                          ,
-                                          nullptr
-#endif
-  );
+  List* names = QualifiedNameList(CurrentSettings().files_table);
   const Oid table = RangeVarGetRelid(makeRangeVarFromNameList(names), mode, true);
   if (!OidIsValid(table)) RefuseMissing();
   return table;

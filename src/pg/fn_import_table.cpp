@@ -1,5 +1,6 @@
 // s3_import_table: an object into a table, by PostgreSQL's own COPY FROM.
 #include "net/ranged_read.h"
+#include "pg/compat.h"
 #include "pg/copy_options.h"
 #include "pg/governed.h"
 #include "pg/resolve_target.h"
@@ -10,10 +11,8 @@ extern "C" {
 #include "access/table.h"
 #include "catalog/pg_class.h"
 #include "commands/copy.h"
-#include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/value.h"
-#include "parser/parse_relation.h"
 #include "utils/acl.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
@@ -104,15 +103,7 @@ void RequireInsert(ParseState* state, Relation table, List* names) {
   foreach (cell, CopyGetAttnums(RelationGetDescr(table), table, names)) {
     columns = bms_add_member(columns, lfirst_int(cell) - FirstLowInvalidHeapAttributeNumber);
   }
-#if PG_VERSION_NUM >= 160000
-  item->p_perminfo->requiredPerms = ACL_INSERT;
-  item->p_perminfo->insertedCols = columns;
-  ExecCheckPermissions(state->p_rtable, list_make1(item->p_perminfo), true);
-#else
-  item->p_rte->requiredPerms = ACL_INSERT;
-  item->p_rte->insertedCols = columns;
-  ExecCheckRTPerms(state->p_rtable, true);
-#endif
+  CheckInsertPermission(state, item, columns);
   if (check_enable_rls(RelationGetRelid(table), InvalidOid, false) == RLS_ENABLED) {
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                     errmsg("cannot import into table \"%s\", whose row-level security holds for "

@@ -1,11 +1,11 @@
 // s3_abort_upload, and s3_pending_uploads for the view s3_uploads.
+#include "pg/compat.h"
 #include "pg/files_table.h"
 #include "pg/ledger.h"
 #include "pg/result.h"
 #include "pg/row_gate.h"
 
 extern "C" {
-#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -48,14 +48,8 @@ constexpr int kColumns = 7;  // and the table
 bool MayTry(Oid table) {
   const AttrNumber column = get_attnum(table, "object_key");
   const Oid role = GetUserId();
-#if PG_VERSION_NUM >= 160000
-  const bool sees_schema = object_aclcheck(NamespaceRelationId, get_rel_namespace(table), role,
-                                           ACL_USAGE) == ACLCHECK_OK;
-#else
-  const bool sees_schema =
-      pg_namespace_aclcheck(get_rel_namespace(table), role, ACL_USAGE) == ACLCHECK_OK;
-#endif
-  return sees_schema && column != InvalidAttrNumber &&
+  return SchemaAcl(get_rel_namespace(table), role, ACL_USAGE) == ACLCHECK_OK &&
+         column != InvalidAttrNumber &&
          (pg_class_aclcheck(table, role, ACL_SELECT) == ACLCHECK_OK ||
           pg_attribute_aclcheck(table, column, role, ACL_SELECT) == ACLCHECK_OK);
 }

@@ -3,6 +3,7 @@
 #include "core/upload_limits.h"
 #include "pg/args.h"
 #include "pg/boundary.h"
+#include "pg/compat.h"
 #include "pg/governed.h"
 #include "pg/settings.h"
 #include "pg/result.h"
@@ -167,12 +168,7 @@ void CheckTable(const Extension& extension, Relation relation) {
 void CheckOwner(Oid table) {
   const char kind = get_rel_relkind(table);
   if (kind == '\0') RefuseMissing(table);
-#if PG_VERSION_NUM >= 160000
-  const bool is_owner = object_ownercheck(RelationRelationId, table, GetUserId());
-#else
-  const bool is_owner = pg_class_ownercheck(table, GetUserId());
-#endif
-  if (!is_owner) {
+  if (!OwnsRelation(table, GetUserId())) {
     aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(kind), get_rel_name(table));
   }
 }

@@ -9,7 +9,7 @@
 #include "net/host_patterns.h"
 #include "net/http_proxy.h"
 #include "pg/boundary.h"
-#include "pg/guc_memory.h"
+#include "pg/compat.h"
 #include "pg/option.h"
 
 extern "C" {
@@ -384,9 +384,7 @@ void DefineSettings() {
   DefineCallSettings();
   DefineRequestSettings();
   DefineLifecycleSettings();
-#if PG_VERSION_NUM >= 150000
   MarkGUCPrefixReserved("neon_s3");
-#endif
 }
 
 }  // namespace neon_s3

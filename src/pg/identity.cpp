@@ -2,16 +2,15 @@
 
 #include <unistd.h>
 
+#include "pg/compat.h"
 #include "pg/settings.h"
 
 extern "C" {
-#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xlog.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/guc_tables.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 }
@@ -22,13 +21,8 @@ namespace {
 // What the server's configuration says of a setting that is not ours; sessions are not asked, since
 // anybody may set a name with a dot that no module has defined. Empty where it says nothing.
 const char* ConfiguredText(const char* name) {
-#if PG_VERSION_NUM >= 160000
   int count;
-  config_generic** settings = get_guc_variables(&count);
-#else
-  config_generic** settings = get_guc_variables();
-  const int count = GetNumConfigOptions();
-#endif
+  config_generic** settings = AllSettings(&count);
   for (int i = 0; i < count; ++i) {
     if (settings[i]->vartype != PGC_STRING || pg_strcasecmp(settings[i]->name, name) != 0) {
       continue;

@@ -1,4 +1,5 @@
 // Module magic and load time. No library is started here: the postmaster may be the one who loads.
+#include "pg/compat.h"
 #include "pg/fn_server.h"
 #include "pg/guc.h"
 #include "pg/pg.h"
@@ -6,7 +7,7 @@
 
 extern "C" {
 #pragma GCC visibility push(default)
-PG_MODULE_MAGIC;
+NEON_S3_MODULE_MAGIC(NEON_S3_VERSION);
 void _PG_init(void);
 #pragma GCC visibility pop
 }

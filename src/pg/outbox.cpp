@@ -1,12 +1,12 @@
 #include "pg/outbox.h"
 
 #include "pg/bulk_deletes.h"
+#include "pg/compat.h"
 #include "pg/settings.h"
 #include "pg/identity.h"
 #include "pg/key_lock.h"
 
 extern "C" {
-#include "access/genam.h"
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "access/tableam.h"
@@ -82,20 +82,12 @@ bool IsCancellable(TupleTableSlot* item, const GovernedTable& table, const text*
   return table.server != nullptr && IsSameText(values[kServer - 1], table.server);
 }
 
-IndexScanDesc BeginScan(Relation table, Relation index, Snapshot snapshot) {
-#if PG_VERSION_NUM >= 180000
-  return index_beginscan(table, index, snapshot, nullptr, 1, 0);
-#else
-  return index_beginscan(table, index, snapshot, 1, 0);
-#endif
-}
-
 // The index is a hash index, so other keys may come along. 55006 as above.
 bool FindItems(Relation queue, Relation index, Snapshot snapshot, const GovernedTable& table,
                const text* key) {
   ScanKeyData by_key;
   ScanKeyInit(&by_key, 1, HTEqualStrategyNumber, F_TEXTEQ, PointerGetDatum(key));
-  IndexScanDesc scan = BeginScan(queue, index, snapshot);
+  IndexScanDesc scan = BeginIndexScan(queue, index, snapshot);
   index_rescan(scan, &by_key, 1, nullptr, 0);
   TupleTableSlot* slot = table_slot_create(queue, nullptr);
   bool found = false;

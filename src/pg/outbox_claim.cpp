@@ -10,13 +10,11 @@
 extern "C" {
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "common/pg_prng.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
-#if PG_VERSION_NUM >= 150000
-#include "common/pg_prng.h"
-#endif
 }
 
 namespace neon_s3 {
@@ -172,14 +170,6 @@ struct NextState {
   TimestampTz next_attempt_at;
 };
 
-double Random() {
-#if PG_VERSION_NUM >= 150000
-  return pg_prng_double(&pg_global_prng_state);
-#else
-  return static_cast<double>(random()) / MAX_RANDOM_VALUE;
-#endif
-}
-
 NextState StateAfter(const OutboxItem& item, TimestampTz now) {
   switch (item.fate) {
     case Fate::kBusy:
@@ -188,7 +178,7 @@ NextState StateAfter(const OutboxItem& item, TimestampTz now) {
       return {"kept", item.attempts, now};
     case Fate::kFailed: {
       const int attempts = item.attempts + 1;
-      const double pause = DeleteBackoff(attempts, Random());
+      const double pause = DeleteBackoff(attempts, pg_prng_double(&pg_global_prng_state));
       return {attempts >= kMostAttempts ? "dead" : "pending", attempts,
               now + static_cast<int64>(pause * USECS_PER_SEC)};
     }

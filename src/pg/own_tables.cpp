@@ -1,8 +1,9 @@
 #include "pg/own_tables.h"
 
+#include "pg/compat.h"
+
 extern "C" {
 #include "access/htup_details.h"
-#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -60,12 +61,7 @@ Extension FindExtension(Oid function) {
 
 bool IsTrusted(const Extension& extension, Oid role) {
   const Oid function = FindPresignGet(extension);
-#if PG_VERSION_NUM >= 160000
-  return OidIsValid(function) &&
-         object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE) == ACLCHECK_OK;
-#else
-  return OidIsValid(function) && pg_proc_aclcheck(function, role, ACL_EXECUTE) == ACLCHECK_OK;
-#endif
+  return OidIsValid(function) && FunctionAcl(function, role, ACL_EXECUTE) == ACLCHECK_OK;
 }
 
 Oid OwnRelation(const Extension& extension, const char* name) {

@@ -1,4 +1,4 @@
-// PostgreSQL's headers, as C++ needs them, and what differs between its versions.
+// PostgreSQL's headers, as C++ needs them.
 #pragma once
 
 extern "C" {

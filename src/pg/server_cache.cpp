@@ -7,6 +7,7 @@
 
 #include "core/credentials.h"
 #include "pg/boundary.h"
+#include "pg/compat.h"
 #include "pg/option.h"
 
 extern "C" {
@@ -87,11 +88,7 @@ void RetireAll() {
 }
 
 void CheckUsage(Oid server, const char* name, Oid role) {
-#if PG_VERSION_NUM >= 160000
-  const AclResult acl = object_aclcheck(ForeignServerRelationId, server, role, ACL_USAGE);
-#else
-  const AclResult acl = pg_foreign_server_aclcheck(server, role, ACL_USAGE);
-#endif
+  const AclResult acl = ServerAcl(server, role, ACL_USAGE);
   if (acl != ACLCHECK_OK) aclcheck_error(acl, OBJECT_FOREIGN_SERVER, name);
 }
 

@@ -12,14 +12,9 @@
 #include <unistd.h>
 
 #include "core/encoding.h"
+#include "pg/compat.h"
 
 extern "C" {
-#include "miscadmin.h"
-#if PG_VERSION_NUM >= 170000
-#include "storage/procnumber.h"
-#else
-#include "storage/backendid.h"
-#endif
 #include "utils/timestamp.h"
 }
 
@@ -105,14 +100,6 @@ Attached attached;
 // Used where the shared file cannot be had.
 alignas(File) char private_file[sizeof(File) + sizeof(Slot)];
 
-int OwnSlotNumber() {
-#if PG_VERSION_NUM >= 170000
-  return MyProcNumber;
-#else
-  return MyBackendId - 1;
-#endif
-}
-
 // Of the layout: its sizes, and the operations in their order.
 std::uint64_t LayoutHash() {
   std::uint64_t hash = 1469598103934665603u;  // FNV-1a
@@ -179,7 +166,7 @@ File* Map() {
 }
 
 void Attach() {
-  const int number = OwnSlotNumber();
+  const int number = ProcessNumber();
   attached.file = number >= 0 && number < MaxBackends ? Map() : nullptr;
   if (attached.file != nullptr) {
     attached.slot_count = static_cast<std::size_t>(MaxBackends);
