@@ -130,7 +130,8 @@ bool MayRun(const Extension& extension, bool may_warn) {
 }  // namespace
 
 void RegisterWorker() {
-  if (!process_shared_preload_libraries_in_progress) return;
+  // pg_upgrade starts servers as they are configured, and wants nobody else in them.
+  if (!process_shared_preload_libraries_in_progress || IsBinaryUpgrade) return;
   if (*CurrentSettings().worker_database == '\0') return;
   BackgroundWorker worker = Describe("neon_s3_worker_main", "neon_s3 worker");
   worker.bgw_flags = BGWORKER_SHMEM_ACCESS;

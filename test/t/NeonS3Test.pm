@@ -198,6 +198,21 @@ sub session {
   return $session;
 }
 
+# All that a database has, and the extension owns, as pg_upgrade has pg_dump write it: definitions, columns, privileges, comments.
+# Without OIDs and transaction IDs; tables whose rows a dump holds stand in pg_extension as OIDs, so they are asked by name.
+sub catalog {
+  my ($self) = @_;
+  my ($status, $out, $err) = run_program([ "$self->{bin}/pg_dump", qw(--binary-upgrade --schema-only) ], '', $self->{env});
+  die "pg_dump failed: $err" if $status;
+  my $noise = qr/^\\(?:un)?restrict |binary_upgrade_(?:set_next|create_empty|set_missing)|^SET relfrozenxid|^WHERE oid = '\d|^--|^$/;
+  my @lines = grep { $_ !~ $noise } split /\n/, $out;
+  return join "\n", @lines, map({ join ' ', @$_ } $self->rows(<<'SQL')), '';
+SELECT extversion, extrelocatable, extnamespace::regnamespace, c.t::regclass, c.condition
+  FROM pg_extension LEFT JOIN LATERAL unnest(extconfig, extcondition) c(t, condition) ON true
+ WHERE extname = 'neon_s3' ORDER BY c.t::regclass::text;
+SQL
+}
+
 # Tests that a result of try() was refused with $state; $expect may name patterns: message, hint, not.
 sub refused {
   my ($result, $state, $name, %expect) = @_;
@@ -216,7 +231,7 @@ sub refused {
 
 # ---------------------------------------------------------------- a server of the test's own
 
-# options: conf (text of settings), preload. Cleaned up at the end.
+# options: conf (text of settings), preload, pg_config (of another PostgreSQL). Cleaned up at the end.
 sub own_server {
   my (%options) = @_;
   my $base = $ENV{NEON_S3_PG_DIR} ? dirname($ENV{NEON_S3_PG_DIR}) : '/tmp';
@@ -230,7 +245,9 @@ sub own_server {
   chmod 0600, $conf;
   print $file $options{conf} // '';
   close $file;
-  $self->control('create', '--without-bitcode', ($options{preload} ? '--preload' : ()), '--conf', $conf, '--source', repo_dir());
+  local $ENV{PG_CONFIG} = $options{pg_config} // $ENV{PG_CONFIG};
+  my @source = $options{pg_config} ? () : ('--source', repo_dir());
+  $self->control('create', '--without-bitcode', ($options{preload} ? '--preload' : ()), '--conf', $conf, @source);
   unlink $conf;
   $self->control('start');
   my %env = map { /^(\w+)=(.*)$/ ? ($1 => $2) : () } split /\n/, slurp("$dir/pg/env");
