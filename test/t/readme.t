@@ -72,6 +72,8 @@ for my $page ('README.md', grep { $_ ne 'docs/recipes.md' } map { s{.*/}{docs/}r
 
 like $output{'README.md'}, qr{https://my-bucket\.s3\.eu-central-1\.amazonaws\.com/users/123/[0-9a-f-]{36}-report\.pdf\?},
   'the upload is signed for the configured bucket';
+like $output{'docs/presigning.md'}, qr{^https://cdn\.example\.com/logos/Gr%C3%B6%C3%9Fe%201\.png$}m, 'a public URL is as the page says';
+like $output{'docs/objects.md'}, qr/^first\n.*^Suspended\n/ms, 'a version is restored';
 cmp_ok length(NeonS3Test::slurp(repo_dir() . '/README.md') =~ tr/\n//cdr), '<=', 200, 'the README has 200 lines at most';
 
 my $guide = NeonS3Test::slurp(repo_dir() . '/test/README.md');

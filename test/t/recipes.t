@@ -191,6 +191,13 @@ subtest 'public files' => sub {
   is $db->value('SET ROLE anon;', 'SELECT file_url FROM public_files;'), $file_url, 'anon reads the table, too';
   refused(last_of($db->try(claims('5f1a'), "SET LOCAL neon_s3.files_table = 'public_files';",
     "SELECT s3_begin_upload('x.html', 'text/html', '5f1a', content_length => 5);")), '22023', 'no HTML');
+  for my $call ("s3_begin_upload('a b.png'", "s3_begin_multipart_upload('a b.png'") {
+    my ($begun_key, $begun_url, $of_row) = $db->row("SET neon_s3.public_url_base = 'https://cdn.example.com/files/';", "SET neon_s3.files_table = 'public_files';",
+      claims('5f1a'), "SELECT object_key, file_url FROM $call, 'image/png', '5f1a', content_length => 6000000) \\gset",
+      "SELECT object_key, :'file_url', file_url FROM public_files WHERE object_key = :'object_key';");
+    is $begun_url, "https://cdn.example.com/files/$begun_key" =~ s/ /%20/r, "behind a CDN: $call";
+    is $of_row, $begun_url, '... and the row has that URL';
+  }
 };
 
 subtest 'undelete' => sub {
