@@ -125,6 +125,11 @@ SKIP: {
   };
 }
 
+my ($status, $table, $errors) = run_program([ repo_dir() . '/scripts/count_examples' ]);
+is $status, 0, 'scripts/count_examples runs' or diag $errors;
+my ($kept) = NeonS3Test::slurp(repo_dir() . '/examples/README.md') =~ /^(\| \| lines: .*?)^$/ms;
+is $kept, $table, 'its table is the one in examples/README.md';
+
 for my $file (glob "$folder/examples/{hono,flask}/*") {
   unlike NeonS3Test::slurp($file), qr/\@aws|AWS_|boto|S3Client|access_?key/i, "$file: no SDK, no credentials" if -f $file && $file !~ /lock/;
 }
