@@ -7,7 +7,8 @@
   build_packages=(g++ make pkg-config libcurl4-openssl-dev libssl-dev libpugixml-dev zlib1g-dev libzstd-dev nlohmann-json3-dev)
   s3_packages=(ceph-mon ceph-osd radosgw ceph-common curl ca-certificates openssl)
   check_packages=(cmake ninja-build libgtest-dev libbenchmark-dev perl python3 python3-boto3 python3-flask python3-dotenv
-    python3-psycopg python3-psycopg-pool python3-psycopg2 chromium shellcheck clang-format pgbouncer)
+    python3-psycopg python3-psycopg-pool python3-psycopg2 python3-django ruby-activerecord ruby-pg chromium shellcheck
+    clang-format pgbouncer)
 
   # The same for systems without apt: commands, and modules of pkg-config.
   build_commands=(g++ make pkg-config)
@@ -322,6 +323,8 @@ require_everything() { # demo|check
   if [[ $1 == check ]]; then
     # Node.js often comes from elsewhere, with an npm of its own that Debian's would drive out.
     { command -v node && command -v npm; } >/dev/null || packages+=(nodejs npm)
+    # A JDK is too much for one test of ten lines.
+    ! command -v javac >/dev/null || packages+=(libpostgresql-jdbc-java)
     packages+=("${check_packages[@]}" "${pg_check_packages[@]}")
     commands+=("${check_commands[@]}")
   fi

@@ -14,7 +14,8 @@ my ($server, $db) = example_database($bucket, 'http://127.0.0.1:5000');
 my ($port, $name) = @{ $db->{env} }{qw(PGPORT PGDATABASE)};
 my %environment = (DATABASE_URL => "postgresql://app:app\@127.0.0.1:$port/$name", PATH => "$server->{bin}:$ENV{PATH}",
   JDBC_URL => "jdbc:postgresql://127.0.0.1:$port/$name?user=app&password=app", PYTHONDONTWRITEBYTECODE => 1, map { $_ => '' } qw(PGHOST PGPORT PGUSER PGDATABASE PGPASSWORD));
-my %code = NeonS3Test::slurp(repo_dir() . '/docs/clients.md') =~ /^## ([^\n]+)\n.*?^```\w+\n(.*?)^```$/msg;
+my $page = NeonS3Test::slurp(repo_dir() . '/docs/clients.md');
+my %code = $page =~ /^## ([^\n]+)\n.*?^```\w+\n(.*?)^```$/msg;
 
 sub write_file {
   my ($file, $content) = @_;
@@ -38,6 +39,8 @@ sub uploads {
 }
 
 my $content = 'x' x 67;
+my ($statement) = $page =~ /^```sql\n(.*?);\n```$/ms;
+uploads('the statement', $content, 'psql', $environment{DATABASE_URL}, '-XqAtc', "SELECT to_json(u) FROM ($statement) u");
 uploads('psql', $content, 'bash', '-c', $code{psql});
 
 SKIP: {
@@ -95,6 +98,14 @@ EOS
 UploadsController.new.create
 EOS
   uploads('Rails', $content, 'ruby', $controller);
+}
+
+SKIP: {
+  my $library = 'src/github.com/jackc/pgx/v4';
+  my ($path) = grep { -d "$_/$library" } split(/:/, $ENV{GOPATH} // ''), '/usr/share/gocode';
+  skip 'pgx: golang-go and golang-github-jackc-pgx-v4-dev are not installed', 3 if !$path || !runs(qw(go version));
+  @environment{qw(GOPATH GO111MODULE GOCACHE GOFLAGS)} = ($path, 'off', "$folder/go-cache", '');
+  uploads('pgx', $content, 'go', 'run', write_file('begin_upload.go', $code{'Go: pgx'}));
 }
 
 # ---------------------------------------------------------------- PostgREST
