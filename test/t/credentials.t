@@ -204,6 +204,34 @@ subtest 'environment and profile say where S3 is' => sub {
   is_deeply \@profile, [ [ 'addressing_style', 'virtual', 's3 addressing_style of profile "default"' ], [ 'endpoint', 'http://127.0.0.1:9', 'endpoint_url of profile "default"' ],
     [ 'region', 'eu-west-3', 'region of profile "default"' ] ], '... region and endpoint';
   refused((($server->try('CREATE ROLE nosy;', 'SET ROLE nosy;', 'SELECT * FROM s3_settings();'))[-1]), '42501', 'not for everybody');
+
+  my $doctor = "SELECT detail FROM s3_doctor() WHERE check_name = 'settings';";
+  my $nobody = 'SET neon_s3.max_attempts = 1;';
+  is $server->value($nobody, "SET neon_s3.endpoint = 'http://127.0.0.1:1';", $doctor), 'bucket my-bucket, region eu-north-1 (AWS_REGION), endpoint http://127.0.0.1:1',
+    's3_doctor: a region of the environment, an endpoint that is set';
+  is $server->value($nobody, use_file($file), $doctor),
+    'bucket my-bucket, region eu-west-3 (region of profile "default"), endpoint http://127.0.0.1:9 (endpoint_url of profile "default")', '... of a profile';
+  is $server->value($nobody, use_file($file), "SET neon_s3.region = 'us-east-1';", "SET neon_s3.endpoint = 'http://127.0.0.1:1';", $doctor),
+    'bucket my-bucket, region us-east-1, endpoint http://127.0.0.1:1', '... both set';
+  my %more = (AWS_DEFAULT_REGION => 'eu-west-1', AWS_ENDPOINT_URL_S3 => 'http://127.0.0.1:9', AWS_ENDPOINT_URL => 'http://127.0.0.1:8', AWS_CA_BUNDLE => '/etc/ca.pem',
+    AWS_USE_FIPS_ENDPOINT => 'true', AWS_USE_DUALSTACK_ENDPOINT => 'false', AWS_S3_USE_ARN_REGION => 'false');
+  $server->restart_with(AWS_ACCESS_KEY_ID => 'FROMENVIRONMENT', AWS_SECRET_ACCESS_KEY => $environment, %more);
+  is $server->value($nobody, $doctor), 'bucket my-bucket, region eu-west-1 (AWS_DEFAULT_REGION), endpoint http://127.0.0.1:9 (AWS_ENDPOINT_URL_S3)', '... both of the environment';
+  my %told = map { $_->[2] => $_->[1] } $server->rows("SELECT name, value, source FROM s3_settings() WHERE source LIKE 'AWS%';");
+  delete $more{AWS_ENDPOINT_URL};
+  is_deeply \%told, \%more, 's3_settings has all that counts of the environment';
+  my %set = (region => 'us-east-1', endpoint => 'http://127.0.0.1:1', bucket => 'set', addressing_style => 'path', public_endpoint => 'http://127.0.0.1:2',
+    public_url_base => 'https://cdn.example.com', ca_file => '/etc/mine.pem', credential_providers => 'static', access_key_id => 'FROMSETTINGS', secret_access_key => $settings);
+  my @own = $server->rows((map { "SET neon_s3.$_ = " . lit($set{$_}) . ';' } sort keys %set), 'SELECT name, value, source FROM s3_settings() ORDER BY name;');
+  my %value = (%set, map { $_ => '****' } qw(access_key_id secret_access_key));
+  is_deeply [ grep { exists $set{ $_->[0] } } @own ], [ map { [ $_, $value{$_}, "neon_s3.$_" ] } sort keys %set ], '... and all that is set';
+  $server->do("CREATE SERVER where_else FOREIGN DATA WRAPPER neon_s3 OPTIONS (region 'eu-west-2', endpoint 'http://127.0.0.1:3');",
+    "CREATE USER MAPPING FOR PUBLIC SERVER where_else OPTIONS (access_key_id 'MAPPED', secret_access_key '$mapping');");
+  is_deeply [ $server->rows("SELECT name, value, source FROM s3_settings(bucket => 'given', server => 'where_else')
+    WHERE name IN ('access_key_id', 'bucket', 'endpoint', 'region') ORDER BY name;") ],
+    [ [ 'access_key_id', '****', 'user mapping' ], [ 'bucket', 'given', 'argument' ], [ 'endpoint', 'http://127.0.0.1:3', 'server option' ],
+    [ 'region', 'eu-west-2', 'server option' ] ], '... an argument, options of a server and its user mapping';
+  $server->do('DROP SERVER where_else CASCADE;');
 };
 
 subtest 'secrets' => sub {

@@ -133,6 +133,17 @@ SKIP: {
   };
 }
 
+SKIP: {
+  skip 'no openssl', 1 if !$has_tls;
+  subtest 'AWS_CA_BUNDLE' => sub {
+    $own->restart_with(AWS_CA_BUNDLE => $certificate->[0]);
+    my @tls = (endpoint => $fault->endpoint('https'));
+    works(call(@tls), 'its certificates count');
+    refused(call(@tls, ca_file => "$own->{dir}/wrong.crt"), '08001', 'not where neon_s3.ca_file is set');
+    refused(call(@tls, credential_providers => 'static'), '08001', '... or the environment is not listed');
+  };
+}
+
 # ---------------------------------------------------------------- who may set them
 
 subtest 'who may set them' => sub {
