@@ -298,6 +298,21 @@ sub restart_with_files {
   die "no server with other files: $out$err" if $status;
 }
 
+# Those that run for this server: their working directory is the data directory.
+sub processes {
+  my ($self) = @_;
+  return grep { (readlink("/proc/$_/cwd") // '') eq $self->{env}{PGDATA} } map { m{(\d+)\z} } glob '/proc/[0-9]*';
+}
+
+# kill -9 of the postmaster, then of what remains, and a new start at once.
+sub crash {
+  my ($self) = @_;
+  my ($postmaster) = slurp("$self->{env}{PGDATA}/postmaster.pid") =~ /\A(\d+)/ or die "no postmaster";
+  kill KILL => $postmaster;
+  wait_until(sub { my @left = $self->processes; kill KILL => @left; return !@left });
+  $self->control('start');
+}
+
 # A pg_basebackup of this server, started beside it. It shares the port's number: it listens on a socket of its own
 # only. options: standby (follows this one), conf.
 sub copy_of_server {

@@ -426,39 +426,6 @@ subtest 'kill -9 in the middle' => sub {
   $own->do(@fault, 'CALL s3_run_outbox();');
   is_empty($own, 'all are done in the end');
   is_deeply [ sort map { $_->{key} || 'many' } $fault->requests ], ['many'], '... in the bucket, too';
-
-  # At random moments, while a client uploads and deletes; NEON_S3_KILLS says how often.
-  $own->do('DELETE FROM s3_files;', 'DELETE FROM s3_delete_queue;', @real, 'SET client_min_messages = error;', 'SELECT s3_track_files();', 'CREATE TABLE deleted (key text);', <<'SQL');
-CREATE PROCEDURE work(run int) LANGUAGE plpgsql AS $$
-BEGIN
-  FOR i IN 1 .. 1000 LOOP
-    PERFORM s3_put_object(run || '/' || i, 'x');
-    INSERT INTO s3_files (object_key, file_url, user_id) VALUES (run || '/' || i, 'u', 'me');
-    COMMIT;
-    IF i % 2 = 0 THEN
-      WITH gone AS (DELETE FROM s3_files WHERE object_key = run || '/' || i - 1 RETURNING object_key) INSERT INTO deleted SELECT object_key FROM gone;
-      COMMIT;
-    END IF;
-  END LOOP;
-END $$;
-CREATE PROCEDURE drain() LANGUAGE plpgsql AS $$ BEGIN LOOP CALL s3_run_outbox(); END LOOP; END $$;
-SQL
-  for my $run (1 .. ($ENV{NEON_S3_KILLS} // 5)) {
-    my ($client, $drain) = map { $own->session(@real) } 1, 2;
-    $client->start("CALL work($run);");
-    $drain->start('CALL drain();');
-    Time::HiRes::sleep(0.2 + rand 0.8);
-    kill KILL => $_->{pid} for rand() < 0.5 ? $client : $drain;
-    $_->result for $client, $drain;
-    $_->close for $client, $drain;
-    wait_until(sub { my ($status) = $own->psql('SELECT 1;'); $status == 0 });
-  }
-  $own->do('UPDATE s3_delete_queue SET next_attempt_at = now();', @real, 'CALL s3_run_outbox(100000);');
-  is_empty($own, 'after kills at random moments: the outbox is done');
-  cmp_ok $own->value('SELECT count(*) FROM deleted;'), '>', 10, 'there were deletes';
-  my $list = 'SELECT key FROM s3_list_objects()';
-  is $own->value(@real, "SELECT count(*) FROM s3_files WHERE object_key NOT IN ($list);"), 0, 'no live row has lost its object';
-  is $own->value(@real, "SELECT count(*) FROM deleted WHERE key IN ($list);"), 0, 'every committed delete has reached the bucket';
 };
 
 done_testing;
