@@ -156,6 +156,41 @@ SELECT s3_retry_outbox('x'), s3_retry_outbox('c'), s3_retry_outbox();
 TABLE outbox;
 DELETE FROM s3_delete_queue;
 
+-- deletes that are taken back, and those of MERGE
+INSERT INTO s3_files (object_key, file_url, user_id) SELECT k, 'u', 'me' FROM unnest('{ma,mb,mc,md,me}'::text[]) k;
+DELETE FROM s3_files WHERE object_key LIKE 'm_';
+SELECT object_key, state FROM outbox;
+SET ROLE regress_s3_trusted;
+COPY s3_files (object_key, file_url, user_id) FROM STDIN;
+ma	u	me
+\.
+INSERT INTO s3_files (object_key, file_url, user_id) VALUES ('mb', 'u', 'me') ON CONFLICT (object_key) DO UPDATE SET note = 'again';
+INSERT INTO s3_files (object_key, file_url, user_id) VALUES ('mc', 'u', 'me') ON CONFLICT DO NOTHING;
+MERGE INTO s3_files f USING (VALUES ('mc'), ('md')) v (k) ON f.object_key = v.k WHEN NOT MATCHED THEN INSERT (object_key, file_url, user_id) VALUES (k, 'u', 'me');
+RESET ROLE;
+SELECT object_key, state FROM outbox;
+MERGE INTO s3_files f USING (VALUES ('ma'), ('me')) v (k) ON f.object_key = v.k WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN INSERT (object_key, file_url, user_id) VALUES (k, 'u', 'me');
+SELECT object_key, state FROM outbox;
+SET ROLE regress_s3_user;
+MERGE INTO s3_files f USING (VALUES ('mb')) v (k) ON f.object_key = v.k WHEN MATCHED THEN DELETE;
+BEGIN;
+DELETE FROM s3_files WHERE object_key = 'mc';
+SAVEPOINT s;
+DELETE FROM s3_files WHERE object_key = 'md';
+ROLLBACK TO SAVEPOINT s;
+COMMIT;
+RESET ROLE;
+BEGIN;
+SAVEPOINT s;
+INSERT INTO s3_files (object_key, file_url, user_id) VALUES ('ma', 'u', 'me');
+SELECT object_key, state FROM outbox;
+ROLLBACK TO SAVEPOINT s;
+COMMIT;
+SELECT object_key, state FROM outbox;
+SELECT object_key FROM s3_files WHERE object_key LIKE 'm_' ORDER BY 1;
+DELETE FROM s3_files WHERE object_key LIKE 'm_';
+DELETE FROM s3_delete_queue;
+
 -- of another bucket
 SELECT s3_track_files(bucket => 'otherbucket');
 DELETE FROM s3_files WHERE object_key = 'b';
@@ -252,6 +287,8 @@ RESET ROLE;
 SELECT object_key, k FROM parts ORDER BY 1;
 TABLE outbox;
 UPDATE parts SET k = 1, object_key = 'pf' WHERE object_key = 'pa';
+INSERT INTO parts VALUES ('ph', 2);
+TRUNCATE parts2;
 TRUNCATE parts;
 TABLE outbox;
 ALTER TABLE parts2 DISABLE TRIGGER s3_guard;
