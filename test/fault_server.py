@@ -412,6 +412,31 @@ def regions(c, request):
 
 
 @fault
+def checksum(c, request, base64):
+    """Whoever asks for checksums is told that one."""
+    status_, headers, body = Answers(request).answer()
+    more = {'x-amz-checksum-sha256': base64} if request.headers.get('x-amz-checksum-mode') == 'ENABLED' else {}
+    c.send(status_, {**headers, **more}, body, method=request.method)
+
+
+@fault
+def in_parts(c, request, total, size, missing='0'):
+    """Of an upload of `total` bytes all parts of that size are there, but for one. Whoever completes it has to name all, in order."""
+    total, size, missing = int(total), int(size), int(missing)
+    parts_ = [(n, f'{n:032x}', min(size, total - (n - 1) * size)) for n in range(1, -(-total // size) + 1) if n != missing]
+    if 'uploadId' in request.query and request.method == 'GET':
+        left = [part for part in parts_ if part[0] > int(request.query.get('part-number-marker', ['0'])[0])]
+        page = ''.join(f'<Part><PartNumber>{n}</PartNumber><ETag>"{etag}"</ETag><Size>{bytes_}</Size></Part>' for n, etag, bytes_ in left[:1000])
+        more = f'<IsTruncated>true</IsTruncated><NextPartNumberMarker>{left[999][0]}</NextPartNumberMarker>' if len(left) > 1000 else '<IsTruncated>false</IsTruncated>'
+        return c.send(*Answers(request).xml('ListPartsResult', more + page))
+    if 'uploadId' in request.query and request.method == 'POST':
+        named = re.findall(rb'<PartNumber>(\d+)</PartNumber><ETag>(?:"|&quot;)?([0-9a-f]+)', request.body)
+        return ok(c, request) if [(int(n), etag.decode()) for n, etag in named] == [part[:2] for part in parts_] else c.send(*error(400, 'InvalidPart'))
+    if request.method == 'HEAD': return c.sock.sendall(c.head(200, Answers(request).of_object()[1], total))
+    ok(c, request)
+
+
+@fault
 def objects_only(c, request):
     """Whoever asks may use objects, and nothing else of the bucket."""
     ok(c, request) if request.key else c.send(*error(403), method=request.method)

@@ -2,12 +2,14 @@
 use v5.32;
 use warnings;
 use utf8;
-use Digest::SHA qw(sha256_hex);
+use Digest::SHA qw(sha256 sha256_hex);
 use FindBin;
 use lib $FindBin::Bin;
 use FaultServer;
+use MIME::Base64 qw(encode_base64);
 use NeonS3Test;
 use Test::More;
+use Time::HiRes qw(time);
 
 my $bucket = new_bucket();
 my $server = NeonS3Test->server;
@@ -100,6 +102,18 @@ subtest 'not what was promised' => sub {
   my $sum = begin("'c', 'a/b', 'alice', checksum_sha256 => '\\x" . sha256_hex('hello') . "'");
   is put($sum, 'hello'), 200, 'with a checksum';
   is confirm($sum)->{state}, '00000', '... that the server may not report';
+
+  my ($promised, $other) = map { sha256_hex($_) } qw(hello hullo);
+  $sum = begin("'c', 'text/plain', 'alice', content_length => 5, checksum_sha256 => '\\x$promised'", @fault);
+  $fault->plays('checksum:' . encode_base64(sha256('hullo'), ''));
+  refused(confirm($sum, 'alice', @fault), '55000', 'a checksum that the server reports, and that is another one',
+    detail => qr/\AIts SHA-256 is $other, but $promised was promised\.\z/, hint => qr/\w/);
+  is_deeply measured($sum), [ '', '', '', 'f' ], '... records nothing';
+  ok is_pending($sum), '... and stays pending';
+  $fault->plays('checksum:' . encode_base64(sha256('hello'), ''));
+  is confirm($sum, 'alice', @fault)->{state}, '00000', 'the one that was promised';
+  is $db->value("SELECT encode(checksum_sha256, 'hex') FROM s3_files WHERE object_key = @{[ lit($sum->{key}) ]};"), $promised, '... is recorded';
+  $fault->plays();
 };
 
 subtest 'what happens in between' => sub {
@@ -188,6 +202,42 @@ subtest 'a table that records nothing' => sub {
   put($upload, 'hello');
   is confirm($upload)->{state}, '00000', 'confirmed';
   ok !is_pending($upload), 'pending no longer';
+};
+
+subtest 'in ten thousand parts' => sub {
+  my $mib = 1 << 20;
+  my $session = $db->session(user('alice', @fault));
+  my $run = sub { my $result = $session->run($_[0]); is $result->{state}, '00000', $_[0] =~ s/'[^']{20,}'/'...'/r or diag $result->{notices};
+    return split /\x1f/, $result->{out} };
+  my $begin = sub { "SELECT object_key, part_size, part_count FROM s3_begin_multipart_upload('film', 'text/plain', 'alice', $_[0]);" };
+  $fault->plays();
+  is_deeply [ ($run->($begin->(80000 * $mib + 1)))[ 1, 2 ] ], [ 9 * $mib, 8889 ], 'parts grow';
+  is_deeply [ ($run->($begin->(5 << 40)))[ 1, 2 ] ], [ 525 * $mib, 9987 ], '... up to 5 TiB';
+  refused($session->run($begin->((5 << 40) + 1)), '22023', '... and no further');
+  my $total = 80000 * $mib - 5;
+  my ($key, @plan) = $run->($begin->($total));
+  is_deeply \@plan, [ 8 * $mib, 10000 ], 'as many as there can be';
+  my $k = lit($key);
+
+  my $urls = sub { "s3_upload_part_urls($k$_[0])" };
+  my ($memory, $start) = ($session->peak_memory, time);
+  is_deeply [ $run->('SELECT count(*), count(DISTINCT part_number), min(part_number), max(part_number), count(DISTINCT presigned_url), sum(size), bool_and(presigned_url LIKE \'%partNumber=\' || part_number || \'&uploadId=upload&%\') FROM ' . $urls->('') . ';') ],
+    [ 10000, 10000, 1, 10000, 10000, $total, 't' ], 'URLs of all parts';
+  cmp_ok time - $start, '<', 10, '... in seconds';
+  cmp_ok $session->peak_memory - $memory, '<', 64 * $mib, '... and little memory' if -r "/proc/$session->{pid}/status";
+  is_deeply [ $run->('SELECT part_number, size FROM ' . $urls->(", '{10000}'") . ';') ], [ 10000, 8 * $mib - 5 ], 'the last one is shorter';
+  refused($session->run('SELECT ' . $urls->(", '{10001}'") . ';'), '22023', '... and there is none after it');
+
+  $fault->plays("in_parts:$total:" . 8 * $mib . ':7777');
+  is_deeply [ $run->("SELECT count(*), sum(part_number) FROM s3_uploaded_parts($k);") ], [ 9999, 50005000 - 7777 ], 'all but one are uploaded';
+  is scalar $fault->requests, 10, '... listed by the thousand';
+  is_deeply [ $run->('SELECT part_number, size FROM ' . $urls->('') . ';') ], [ 7777, 8 * $mib ], 'the one that is missing';
+  my $confirm = "SELECT size FROM s3_confirm_upload($k);";
+  refused($session->run($confirm), '55000', 'is not there: not confirmed', detail => qr/Part 7777 of 10000/);
+  $fault->plays("in_parts:$total:" . 8 * $mib);
+  is_deeply [ $run->($confirm) ], [$total], 'all are: confirmed';
+  is_deeply [ map { $_->{method} } $fault->requests ], [ ('GET') x 10, 'POST', 'HEAD' ], '... with what the server lists';
+  $fault->plays();
 };
 
 subtest 'a row of a key that was never issued' => sub {
