@@ -136,6 +136,30 @@ subtest 'lifecycle_id' => sub {
   $standby->copy_control(qw(-m immediate stop));
 };
 
+subtest 'neon.timeline_id and neon.branch_id' => sub {
+  my $ids = sub { "neon.timeline_id = '$_[0]'\nneon.branch_id = '$_[1]'" };
+  $server->append_conf($ids->('t1', 'b1'));
+  $server->reload;
+  refused(drain($db), '55000', 'they come before lifecycle_id: it is armed again');
+  $db->do('SET client_min_messages = error;', 'SELECT s3_arm_lifecycle();');
+  is drain($db)->{state}, '00000', 'armed';
+  is last_of($db->try("SET neon.timeline_id = 't2';", 'CALL s3_run_outbox();'))->{state}, '00000', 'what a session sets counts for nothing';
+  my $copy = $server->copy_of_server('timeline', conf => $ids->('t2', 'b1'));
+  my $app = $copy->with(PGDATABASE => 'app');
+  refused(drain($app), '55000', 'a copy with another timeline is fenced', detail => qr{"neon:t1/b1"});
+  refused(last_of($app->try("SET neon.timeline_id = 't1';", 'CALL s3_run_outbox();')), '55000', '... whatever a session sets');
+  my %other = ('another branch' => [qw(t1 b2)], 'no branch' => [ 't1', '' ], 'neither' => [ '', '' ]);
+  for my $what (sort keys %other) {
+    $copy->append_conf($ids->(@{ $other{$what} }));
+    $copy->reload;
+    refused(drain($app), '55000', "... one with $what");
+  }
+  $copy->append_conf($ids->('t1', 'b1'));
+  $copy->reload;
+  is drain($app)->{state}, '00000', 'with both the same, on another data directory: it goes on';
+  $copy->copy_control(qw(-m immediate stop));
+};
+
 # Both do the same at once, each with its own files.
 subtest 'a branch' => sub {
   my ($kept, $both, $pending) = map { upload($db, $_) } qw(kept both gone);
