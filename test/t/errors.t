@@ -91,6 +91,11 @@ subtest 'neon_s3.max_expires_in' => sub {
     map({ [ "$as SELECT $_;", '22023', message => qr/601.*max_expires_in/ ] } "s3_presign_get('k', '601 s')",
       "s3_presign_put('k', expires_in => '601 s')", "s3_presign_upload('f', 'a/b', '601 s')", "s3_presign('GET', 'k', '601 s')"),
     [ "$as SET neon_s3.max_expires_in = 700;", '42501' ],
+    map({ [ "$as SELECT $_;", '22023', message => qr/^signed_at .* makes a URL that ends later than neon_s3\.max_expires_in from now/,
+          hint => qr/earlier signed_at/ ] } "s3_presign_get('k', '60 s', signed_at => clock_timestamp() + '10 min')",
+      "s3_presign_put('k', expires_in => '60 s', signed_at => '2100-01-01')", "s3_presign('DELETE', 'k', '60 s', signed_at => '2100-01-01')",
+      "s3_presign_upload_part('k', 'u', 1, '60 s', signed_at => '2100-01-01')", "s3_presign_post('k', '60 s', signed_at => '2100-01-01')",
+      "s3_presign_explain('GET', 'k', '60 s', signed_at => '2100-01-01')"),
   );
   my $expires = sub { $db->value(@settings, $_[0]) =~ s/.*X-Amz-Expires=(\d+).*/$1/r };
   is $expires->("$as SELECT s3_presign_get('k', '600 s');"), 600, 'the ceiling itself';
