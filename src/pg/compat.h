@@ -168,7 +168,7 @@ inline uint32 NewWaitEvent([[maybe_unused]] const char* name) {
 
 // From version 18 on the module says its name and version, which pg_get_loaded_modules() shows.
 #if PG_VERSION_NUM >= 180000
-#define NEON_S3_MODULE_MAGIC(version) PG_MODULE_MAGIC_EXT(.name = "neon_s3", .version = version)
+#define NEON_S3_MODULE_MAGIC(number) PG_MODULE_MAGIC_EXT(.name = "neon_s3", .version = number)
 #else
-#define NEON_S3_MODULE_MAGIC(version) PG_MODULE_MAGIC
+#define NEON_S3_MODULE_MAGIC(number) PG_MODULE_MAGIC
 #endif
