@@ -36,6 +36,17 @@ WrittenObject FindCompleted(S3Client& s3, const S3Request& request, std::size_t 
       "Look at the object: it is the uploaded one, or one that was there before.", lost.detail());
 }
 
+// Empty where S3 refuses to tell: without the customer's key, or the permission. The object is
+// there.
+std::string ETagOf(S3Client& s3, const S3Request& head) {
+  try {
+    return ParseObjectInfo(s3.Call(head)).etag;
+  } catch (const S3Error& error) {
+    if (error.code() != ErrorCode::kRefused) throw;
+    return {};
+  }
+}
+
 WrittenObject Complete(S3Client& s3, const S3Request& request, std::size_t part_count,
                        const CallerHeaders& headers) {
   try {
@@ -58,8 +69,7 @@ WrittenObject CompleteUpload(S3Client& s3, std::string_view bucket, std::string_
   headers.AddTo(kWithComplete, &request);
   WrittenObject written = Complete(s3, request, parts.size(), headers);
   if (written.etag.empty()) {
-    const S3Request head = HeadWith(headers, HeadObject(bucket, key, written.version_id));
-    written.etag = ParseObjectInfo(s3.Call(head)).etag;
+    written.etag = ETagOf(s3, HeadWith(headers, HeadObject(bucket, key, written.version_id)));
   }
   return written;
 }
