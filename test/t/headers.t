@@ -29,7 +29,8 @@ sub seen {
   return boto3(<<"PYTHON");
 o = s3.head_object(Bucket='$bucket', Key='$key'@{[ $arguments // '' ]})
 names = {'cache': 'CacheControl', 'disposition': 'ContentDisposition', 'encoding': 'ContentEncoding', 'language': 'ContentLanguage',
-         'type': 'ContentType', 'class': 'StorageClass', 'sse': 'SSECustomerAlgorithm', 'redirect': 'WebsiteRedirectLocation'}
+         'type': 'ContentType', 'class': 'StorageClass', 'sse': 'SSECustomerAlgorithm', 'redirect': 'WebsiteRedirectLocation',
+         'encrypted': 'ServerSideEncryption', 'kms': 'SSEKMSKeyId'}
 seen = {short: o[name] for short, name in names.items() if name in o}
 seen.update(metadata=o['Metadata'], etag=o['ETag'].strip('"'), expires=o.get('ExpiresString') or o['ResponseMetadata']['HTTPHeaders'].get('expires'))
 seen['tags'] = {t['Key']: t['Value'] for t in s3.get_object_tagging(Bucket='$bucket', Key='$key').get('TagSet', [])}
@@ -86,6 +87,50 @@ subtest 'a canned ACL' => sub {
   is $grants, 2, 'the owner and all users';
 };
 
+subtest 'a storage class' => sub {
+  my %class = ('x-amz-storage-class' => 'STANDARD_IA');
+  sql("s3_put_object('class', 'x', " . headers(%class) . ')');
+  is sql("storage_class FROM s3_head_object('class')"), 'STANDARD_IA', 'put';
+  is seen('class')->{class}, 'STANDARD_IA', '... boto3 sees it';
+  sql("s3_put_large_object('class', lo_from_bytea(0, repeat('x', 9000000)::bytea), " . headers(%class) . ')');
+  is seen('class')->{class}, 'STANDARD_IA', 'in parts';
+  sql("s3_copy_object('put', 'class', " . headers(%class) . ')');
+  is seen('class')->{class}, 'STANDARD_IA', 'a copy';
+};
+
+subtest 'keys of a KMS' => sub {
+  my %kms = ('x-amz-server-side-encryption' => 'aws:kms', 'x-amz-server-side-encryption-aws-kms-key-id' => 'test-key');
+  my $is_encrypted = sub { my ($key, $body) = @_; is_deeply [ @{ seen($key) }{qw(encrypted kms)} ], [ 'aws:kms', 'test-key' ], $key;
+    is sql("md5(s3_get_object('$key'))"), sql("md5($body)"), '... and is read'; };
+  sql("s3_put_object('kms', 'hidden', " . headers(%kms) . ')');
+  $is_encrypted->('kms', "'hidden'");
+  sql("s3_put_large_object('kms-large', lo_from_bytea(0, repeat('0123456789', 900000)::bytea), " . headers(%kms) . ')');
+  $is_encrypted->('kms-large', "repeat('0123456789', 900000)");
+  my $upload = lit(sql("s3_create_multipart_upload('kms-parts', " . headers(%kms) . ')'));
+  my $part = curl(PUT => sql("s3_presign_upload_part('kms-parts', $upload, 1)"), body => 'hidden');
+  sql("s3_complete_multipart_upload('kms-parts', $upload, " . lit([ { part_number => 1, etag => $part->{headers}{etag} } ]) . ')');
+  $is_encrypted->('kms-parts', "'hidden'");
+  refused((try("SELECT s3_put_object('kms', 'x', " . headers(%kms, 'x-amz-server-side-encryption-aws-kms-key-id' => 'no-key') . ');'))[0], '28000', 'no such key', detail => qr/no-key/);
+};
+
+subtest 'object lock' => sub {
+  my $locked = "neon-s3-t-$$-locked";
+  boto3("s3.create_bucket(Bucket='$locked', ObjectLockEnabledForBucket=True)\nprint(1)");
+  NeonS3Test->on_end(sub { boto3(<<"PYTHON") });
+for v in s3.list_object_versions(Bucket='$locked').get('Versions', []):
+    s3.delete_object(Bucket='$locked', Key=v['Key'], VersionId=v['VersionId'], BypassGovernanceRetention=True)
+s3.delete_bucket(Bucket='$locked')
+print(1)
+PYTHON
+  my %lock = ('x-amz-object-lock-mode' => 'GOVERNANCE', 'x-amz-object-lock-retain-until-date' => '2099-01-01T00:00:00Z');
+  $db->do(s3_settings($locked), "SELECT s3_put_object('put', 'x', " . headers(%lock) . ');',
+    "SELECT s3_copy_object('put', 'copy', " . headers(%lock) . ');');
+  for my $key (qw(put copy)) {    # Ceph locks no object that comes in parts
+    is_deeply boto3("o = s3.head_object(Bucket='$locked', Key='$key')\nprint(json.dumps([o.get('ObjectLockMode'), str(o.get('ObjectLockRetainUntilDate'))[:4]]))"),
+      [ 'GOVERNANCE', '2099' ], $key;
+  }
+};
+
 # ---------------------------------------------------------------- SSE-C
 
 sub key_of {
@@ -116,7 +161,7 @@ subtest 'keys of the customer' => sub {
     "SELECT s3_copy_object('secret', 'x', " . headers(of_source('m')) . ');');
   refused($_, '38000', $_->{sql} =~ s/headers => .*/wrong key/r) for @bad;
   my $canary = encode_base64('m' x 32, '');
-  unlike join(' ', map { "$_->{message} $_->{detail} $_->{hint}" } @bad), qr/\Q$canary\E/, 'no error tells the key';
+  unlike join(' ', map { grep { defined } @$_{qw(message detail hint)} } @bad), qr/\Q$canary\E/, 'no error tells the key';
 };
 
 # Ceph copies no such objects: this server only tells what it was asked.
@@ -133,6 +178,81 @@ subtest 'a copy from one key of the customer to another' => sub {
   is_deeply [ @$head{qw(method target)}, $head->{headers}{'x-amz-server-side-encryption-customer-key'} ], [ 'HEAD', '/bucket/a', $old ], 'the source';
   is_deeply [ @$copy{qw(method target)}, @{ $copy->{headers} }{qw(x-amz-copy-source-server-side-encryption-customer-key x-amz-server-side-encryption-customer-key)} ],
     [ 'PUT', '/bucket/b', $old, $new ], '... and the copy';
+};
+
+subtest 'a multipart upload with a key of the customer' => sub {
+  my $upload = lit(sql("s3_create_multipart_upload('secret-parts', 'text/plain', " . headers(sse('k')) . ')'));
+  my $part = curl(PUT => sql("s3_presign_upload_part('secret-parts', $upload, 1, " . headers(sse('k')) . ')'), headers => { sse('k') }, body => 'hidden');
+  is $part->{status}, 200, 'a part, by a URL that has the key signed' or diag $part->{body};
+  is sql("etag IS NULL FROM s3_complete_multipart_upload('secret-parts', $upload, " . lit([ { part_number => 1, etag => $part->{headers}{etag} } ]) . ')'), 't',
+    'complete: Ceph tells no ETag without the key';
+  is sql("encode(s3_get_object('secret-parts', " . headers(sse('k')) . "), 'escape')"), 'hidden', 'get';
+  refused((try("SELECT s3_get_object('secret-parts');"))[0], '38000', '... not without it');
+};
+
+# ---------------------------------------------------------------- what this server does not have
+
+# Sent, and part of the signature.
+sub has_signed {
+  my ($request, %headers) = @_;
+  my ($signed) = ($request->{headers}{authorization} // '') =~ /SignedHeaders=([^,]+)/;
+  my %is_signed = map { $_ => 1 } split /;/, $signed // '';
+  return !grep { ($request->{headers}{$_} // '') ne $headers{$_} || !$is_signed{$_} } keys %headers;
+}
+
+my %of_upload = (
+  'SSE-S3' => { 'x-amz-server-side-encryption' => 'AES256' },
+  'SSE-KMS' => { 'x-amz-server-side-encryption' => 'aws:kms', 'x-amz-server-side-encryption-aws-kms-key-id' => 'arn:aws:kms:eu-west-1:123456789012:key/k',
+    'x-amz-server-side-encryption-context' => 'eyJhIjoiYiJ9', 'x-amz-server-side-encryption-bucket-key-enabled' => 'true' },
+  'object lock' => { 'x-amz-object-lock-mode' => 'GOVERNANCE', 'x-amz-object-lock-retain-until-date' => '2099-01-01T00:00:00Z', 'x-amz-object-lock-legal-hold' => 'ON' },
+  'storage class and tags' => { 'x-amz-storage-class' => 'GLACIER', 'x-amz-tagging' => 'team=a%20b' },
+);
+my %of_each = ('requester pays' => { 'x-amz-request-payer' => 'requester', 'x-amz-expected-bucket-owner' => '123456789012' });
+my $large = "lo_from_bytea(0, repeat('x', 9000000)::bytea)";
+
+# What a call asks for with headers; each request of it, as "METHOD target".
+sub asked {
+  my ($play, $call, $headers) = @_;
+  $faults->plays($play);
+  my $result = ($db->try(@there, "SET neon_s3.request_timeout = '60s';", "SELECT $call, " . headers(%$headers) . ');'))[-1];
+  is $result->{state}, '00000', "$call" or diag $result->{notices};
+  return map { $_->{name} = "$_->{method} $_->{target}"; $_ } $faults->requests;
+}
+
+subtest 'encryption, object lock, storage class and tags' => sub {
+  my @calls = ([ 'ok', "s3_put_object('k', 'x'", qr/\APUT / ], [ 'ok', "s3_put_objects('{k,l}', '{x,y}'", qr/\APUT / ],
+    [ 'ok', "s3_put_large_object('k', lo_from_bytea(0, 'x')", qr/\APUT / ], [ 'ok', "s3_put_large_object('k', $large", qr/\APOST .*\?uploads/ ],
+    [ 'ok', "s3_create_multipart_upload('k'", qr/\APOST .*\?uploads/ ], [ 'ok', "s3_copy_object('a', 'k'", qr/\APUT / ],
+    [ 'huge', "s3_copy_object('a', 'k'", qr/\APOST .*\?uploads/ ]);
+  for my $kind (sort keys %of_upload) {
+    for (@calls) {
+      my ($play, $call, $begins) = @$_;
+      my @requests = asked($play, $call, $of_upload{$kind});
+      my @with = grep { my $request = $_; grep { exists $request->{headers}{$_} } keys %{ $of_upload{$kind} } } @requests;
+      is_deeply [ map { $_->{name} } @with ], [ map { $_->{name} } grep { $_->{name} =~ $begins && $_->{name} !~ /uploadId/ } @requests ],
+        "... $kind: where the object begins, and nowhere else";
+      ok +@with && !(grep { !has_signed($_, %{ $of_upload{$kind} }) } @with), '... signed';
+    }
+  }
+};
+
+subtest 'requester pays, and keys of the customer' => sub {
+  my @uploads = ([ 'ok', "s3_put_object('k', 'x'" ], [ 'ok', "s3_put_objects('{k,l}', '{x,y}'" ], [ 'ok', "s3_put_large_object('k', $large" ],
+    [ 'ok', "s3_create_multipart_upload('k'" ]);
+  my @downloads = ([ 'ok', "s3_get_object('k'" ], [ 'ok', "s3_get_object('k', 1, 2" ], [ 'ok', "s3_get_object('k', 1, 0" ], [ 'ok', "s3_head_object('k'" ],
+    [ 'ok', "s3_get_large_object('size-9000000'" ]);
+  my %of_key = sse('k');
+  for ([ 'requester pays', $of_each{'requester pays'} ], [ 'SSE-C', \%of_key ]) {
+    my ($kind, $headers) = @$_;
+    for (@uploads, @downloads) {
+      my ($play, $call) = @$_;
+      my @requests = asked($play, $call, $headers);
+      ok +@requests, '... asks';
+      is_deeply [ map { $_->{name} } grep { !has_signed($_, %$headers) } @requests ], [], "... $kind: with each request";
+    }
+  }
+  my @copy = asked('huge', "s3_copy_object('a', 'k'", { 'x-amz-request-payer' => 'requester' });
+  is_deeply [ map { $_->{name} } grep { !has_signed($_, 'x-amz-request-payer' => 'requester') } @copy ], [], '... each of a copy in parts';
 };
 
 # ---------------------------------------------------------------- conditions
