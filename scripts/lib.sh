@@ -9,6 +9,7 @@
   check_packages=(cmake ninja-build libgtest-dev libbenchmark-dev perl python3 python3-boto3 python3-flask python3-dotenv
     python3-psycopg python3-psycopg-pool python3-psycopg2 python3-django ruby-activerecord ruby-pg chromium shellcheck
     clang-format pgbouncer)
+  fuzz_packages=(clang libclang-rt-dev)
 
   # The same for systems without apt: commands, and modules of pkg-config.
   build_commands=(g++ make pkg-config)
@@ -325,7 +326,7 @@ require_everything() { # demo|check
     { command -v node && command -v npm; } >/dev/null || packages+=(nodejs npm)
     # A JDK is too much for one test of ten lines.
     ! command -v javac >/dev/null || packages+=(libpostgresql-jdbc-java)
-    packages+=("${check_packages[@]}" "${pg_check_packages[@]}")
+    packages+=("${check_packages[@]}" "${fuzz_packages[@]}" "${pg_check_packages[@]}")
     commands+=("${check_commands[@]}")
   fi
   require_packages "${pg_packages[@]}" "${packages[@]}"
