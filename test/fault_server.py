@@ -86,7 +86,8 @@ class Answers:
             return 204, {}, b''
         if method == 'PUT' and 'x-amz-copy-source' in request.headers:
             return self.xml('CopyObjectResult', f'<LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>"{"b" * 32}"</ETag>')
-        if method == 'PUT' and not request.query and len(request.body) < 1 << 16: objects[request.key] = request.body
+        names = {name for name in request.query if not name.startswith('X-Amz-')}
+        if method == 'PUT' and not names and len(request.body) < 1 << 16: objects[request.key] = request.body
         if method == 'PUT': return 200, {'ETag': f'"{hashlib.md5(request.body).hexdigest()}"'}, b''
         return self.of_object()
 
