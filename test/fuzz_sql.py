@@ -11,7 +11,7 @@ than 250 ms; no message, row or line of the log has a secret; nothing leaks a re
 is printed, with the statements before it. A busy machine is allowed for: with the time for which the statement's backend was
 ready to run and had no processor (schedstat of /proc), and what a pg_sleep beside it was late meanwhile.
 """
-import argparse, collections, contextlib, itertools, json, os, random, re, secrets, socket, subprocess, sys, threading, time
+import argparse, collections, contextlib, itertools, os, pickle, random, re, secrets, socket, subprocess, sys, tempfile, threading, time
 import psycopg
 from fault_client import FaultServer
 from fuzz_values import BUCKETS, KEYS, Values, lit
@@ -72,7 +72,7 @@ GRANT EXECUTE ON ALL ROUTINES IN SCHEMA public TO fuzz_app, fuzz_owner;
 # What other episodes may have done away with.
 HEAL = """
 SELECT s3_create_bucket(b) FROM unnest(%s) AS b WHERE NOT s3_bucket_exists(b);
-SELECT s3_put_bucket_versioning(false, b), s3_delete_bucket_policy(b) FROM unnest(%s) AS b;
+SELECT s3_put_bucket_versioning(false, b), s3_delete_bucket_policy(b), s3_put_public_access_block(false, b) FROM unnest(%s) AS b;
 SELECT s3_track_files(bucket => 'fuzz-a') WHERE NOT EXISTS (SELECT FROM s3_tracked_files WHERE files_table = 's3_files'::regclass);
 SELECT s3_track_files('fuzz_files', server => 'fault') WHERE NOT EXISTS (SELECT FROM s3_tracked_files WHERE files_table = 'fuzz_files'::regclass);
 SELECT s3_arm_lifecycle();
@@ -242,9 +242,8 @@ class Findings:
             self.count += 1
             self.known[what] += 1
             if self.known[what] > 2 or len(self.known) > 30: return
-            print(f'\nFAILED: {what}' + (f' (episode {number})' if number is not None else '') + f'\n  {detail}', flush=True)
-            for statement in script: print(f'{statement};')
-            if script: print('-- ^ this one', flush=True)
+            text = f'\nFAILED: {what}' + (f' (episode {number})' if number is not None else '') + f'\n  {detail}\n' + ''.join(f'{statement};\n' for statement in script)
+            print(text + ('-- ^ this one\n' if script else ''), end='', flush=True)
 
 
 class Lateness(threading.Thread):
@@ -344,7 +343,7 @@ class Session(threading.Thread):
             if any(secret.encode() in value for secret in self.world.secrets for value in values): self.fail('a secret in a row', [])
 
     def waited(self):
-        """Seconds for which backend and this thread have been ready to run, and did not."""
+        """Seconds for which backend and this thread were ready to run, and did not."""
         total = 0
         for task in (f'/proc/{self.db.info.backend_pid}', '/proc/thread-self') if not self.db.closed else ():
             with contextlib.suppress(OSError), open(task + '/schedstat') as file: total += int(file.read().split()[1])
@@ -364,43 +363,76 @@ class Session(threading.Thread):
 class Run:
     def __init__(self, arguments):
         self.arguments, self.findings, self.calls = arguments, Findings(), collections.Counter()
-        self.states, self.late, self.excused, self.lock = collections.Counter(), [], 0, threading.Lock()
+        self.states, self.late, self.excused = collections.Counter(), [], 0
         self.world = World(arguments.prepare, arguments.only)
         self.names = {function.name for function in self.world.functions}
-        self.numbers = iter([arguments.episode]) if arguments.episode is not None else itertools.count()
-        self.lateness = Lateness(self.world)
+        self.count = 1 if arguments.episode is not None else arguments.sessions
         self.end = time.monotonic() + arguments.seconds
 
-    def is_over(self): return sum(self.calls.values()) >= self.arguments.calls or time.monotonic() > self.end
+    def is_over(self): return sum(self.calls.values()) >= self.arguments.calls / self.count or time.monotonic() > self.end
 
     def count_calls(self, script):
-        with self.lock:
-            for statement in script:
-                self.calls.update(name for name in re.findall(r'\bs3_\w+(?=\()', statement) if name in self.names)
+        for statement in script:
+            self.calls.update(name for name in re.findall(r'\bs3_\w+(?=\()', statement) if name in self.names)
 
     def go(self):
-        sessions = [Session(self, n) for n in range(1 if self.arguments.episode is not None else self.arguments.sessions)]
-        self.lateness.start()
-        for session in sessions: session.start()
-        beats = 0
-        while any(session.is_alive() for session in sessions):
+        """A process for each session: threads of one would wait for each other, and take it for lateness."""
+        children = dict(self.fork(number) for number in range(self.count))
+        for beat in itertools.count():
+            if not any(not os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) for pid in children): break
             time.sleep(0.5)
-            beats += 1
-            for session in sessions: self.look_after(session)
             self.world.fault.control('forget')
-            if beats % 40 == 0: self.look_at_server()
-        self.lateness.done = True
+            if beat % 40 == 39: self.look_at_server()
+        for pid, results in children.items(): self.collect(pid, results)
         self.look_at_server()
         self.look_at_log()
         self.world.fault.stop()
 
+    def fork(self, number):
+        results = tempfile.TemporaryFile()
+        pid = os.fork()
+        if pid: return pid, results
+        status = 1
+        try:
+            self.work(number)
+            pickle.dump((self.states, self.calls, self.late, self.excused, self.findings.count, self.findings.known), results)
+            results.flush()
+            status = 0
+        finally:
+            os._exit(status)
+
+    def work(self, number):
+        parents, self.world.db = self.world.db, self.world.connect()  # whose end would end the parent's, too
+        self.numbers = iter([self.arguments.episode]) if self.arguments.episode is not None else itertools.count(number, self.count)
+        self.lateness = Lateness(self.world)
+        self.lateness.start()
+        session = Session(self, number)
+        session.start()
+        while session.is_alive():
+            session.join(0.5)
+            if not self.look_after(session): break
+        self.lateness.done = True
+        self.parents = parents
+
+    def collect(self, pid, results):
+        status = os.waitpid(pid, 0)[1]
+        if status: return self.findings.add(f'a process of the fuzzer ended with status {status}', '')
+        results.seek(0)
+        states, calls, late, excused, count, known = pickle.load(results)
+        self.states += states
+        self.calls += calls
+        self.late += late
+        self.excused += excused
+        self.findings.count += count
+        self.findings.known += known
+
     def look_after(self, session):
+        """False where a statement does not end, although it was cancelled."""
         since = session.since
-        if since is None or time.monotonic() - since < LONG: return
-        if time.monotonic() - since < LOST: return session.db.cancel()
-        self.findings.add('a statement does not end', f'after {LOST} s', session.episode, session.script)
-        self.summary()
-        os._exit(1)
+        if since is None or time.monotonic() - since < LONG: return True
+        if time.monotonic() - since < LOST: session.db.cancel()
+        else: self.findings.add('a statement does not end', f'after {LOST} s', session.episode, session.script)
+        return time.monotonic() - since < LOST
 
     def look_at_server(self):
         if self.world.db.closed: self.world.db = self.world.connect()
