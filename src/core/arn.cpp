@@ -78,7 +78,7 @@ AccessPoint ParseAccessPoint(std::string_view arn) {
   const bool is_valid = IsLabel(region) && account.size() == 12 &&
                         kDigits.CountPrefix(account) == account.size() && IsLabel(name) &&
                         name.size() + 1 + account.size() <= kMaxLabel;
-  if (!is_valid || !StartsWith(partition, "aws")) {
+  if (!is_valid || !IsLabel(partition) || !StartsWith(partition, "aws")) {
     RefuseArn(arn,
               "An access point looks like "
               "arn:aws:s3:eu-central-1:123456789012:accesspoint/my-access-point.");

@@ -75,6 +75,8 @@ TEST(AccessPoint, IsTheOnlyArnThatIsTaken) {
        "S3 Express access point"},
       {"arn:aws:s3:::files", ErrorCode::kBadArgument, "invalid bucket name"},
       {"arn:aws:sqs:eu-west-1:123456789012:queue", ErrorCode::kBadArgument, "invalid bucket name"},
+      {"arn:aws\r\n:s3:eu-west-1:123456789012:accesspoint/p", ErrorCode::kBadArgument,
+       "invalid bucket name"},
       {"arn:other:s3:eu-west-1:123456789012:accesspoint/p", ErrorCode::kBadArgument,
        "invalid bucket name"},
       {"arn:aws:s3:eu-west-1:123456789012:accesspoint/a/object/b", ErrorCode::kBadArgument,
