@@ -25,7 +25,7 @@ constexpr Setting kSettings[] = {
 std::string Written(const Profiles& profiles) {
   std::string text;
   for (const auto& [name, profile] : profiles) {
-    text += "[" + name + "]\n";
+    text += "[profile '" + name + "']\n";
     text.append("aws_access_key_id=").append(profile.keys.access_key_id);
     text.append("\naws_secret_access_key=").append(profile.keys.secret_access_key).append("\n");
     for (const Setting& setting : kSettings) {
@@ -53,7 +53,7 @@ void CheckProfiles(const Profiles& profiles) {
     }
   }
   const Profiles again =
-      ParseProfileFile(Written(profiles), ProfileFileKind::kCredentials, "again").profiles;
+      ParseProfileFile(Written(profiles), ProfileFileKind::kConfig, "again").profiles;
   Require(again.size() == profiles.size());
   Require(std::equal(
       profiles.begin(), profiles.end(), again.begin(),
