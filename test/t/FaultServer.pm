@@ -17,6 +17,18 @@ sub set_up {
   return ($db, $fault, $db->session($fault->settings('http', %settings)));
 }
 
+# A self-signed certificate and its key, for `tls`; undef where there is no openssl.
+sub certificate {
+  my ($class, $dir, $name, $names) = @_;
+  return if (run_program([qw(openssl version)]))[0] != 0;
+  my @files = map { "$dir/$name.$_" } qw(crt key);
+  my ($status, $out, $err) = run_program([ qw(openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj), "/CN=$name",
+    '-addext', "subjectAltName=$names", '-out', $files[0], '-keyout', $files[1] ]);
+  die $err if $status;
+  chmod 0644, $files[0];
+  return \@files;
+}
+
 # {ports}; tls => [certificate, key] for one over https, too. Ends with the test.
 sub new {
   my ($class, %options) = @_;

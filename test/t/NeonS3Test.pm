@@ -12,13 +12,14 @@ use Exporter qw(import);
 use File::Basename qw(dirname);
 use File::Path qw(remove_tree);
 use File::Temp ();
+use IPC::Open2 qw(open2);
 use IPC::Open3 qw(open3);
 use JSON::PP ();
 use Test::More;
 use Time::HiRes ();
 
 our @EXPORT = qw(lit ident json from_json run_program curl new_bucket s3_keys s3_settings own_server repo_dir
-  refused has_boto3 boto3 wait_until awkward_keys);
+  refused has_boto3 boto3 wait_until awkward_keys far_away);
 our @EXPORT_OK = qw(shown);
 
 binmode $_, ':encoding(UTF-8)' for *STDERR, Test::More->builder->output, Test::More->builder->failure_output,
@@ -451,6 +452,15 @@ sub awkward_keys {
     # 1024 bytes
     'a' x 1024, 'é' x 512, '語' x 341 . 'x', '😀' x 256, '%' x 1024, ('b' x 100 . '/') x 10 . 'b' x 14,
   );
+}
+
+# Another port of 127.0.0.1, as if it took that long to get there and back. Ends with the test.
+sub far_away {
+  my ($port, $milliseconds) = @_;
+  my $pid = open2(my $out, my $in, '/usr/bin/python3', repo_dir() . '/test/far_away.py', $port, $milliseconds);
+  push @cleanups, sub { close $in; waitpid $pid, 0 };
+  chomp(my $own = <$out> // die "far_away.py does not start\n");
+  return $own;
 }
 
 # For a test's name.

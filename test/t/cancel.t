@@ -194,6 +194,38 @@ SKIP: {
   };
 }
 
+# A new connection, TLS and the request take three round trips of 200 ms.
+sub cancelled_upload {
+  my ($is_under_way, @settings) = @_;
+  my $session = $db->session(@settings);
+  $session->start($statements{put_large});
+  wait_until($is_under_way);
+  my $started = time;
+  $db->do("SELECT pg_cancel_backend($session->{pid});");
+  refused($session->result, '57014', 'cancelled');
+  cmp_ok time - $started, '<', 3, '... soon';
+}
+
+SKIP: {
+  my $certificate = FaultServer->certificate($own->{dir}, 'far', 'IP:127.0.0.1') or skip 'no openssl', 1;
+  subtest 'an upload to a server that is far away, over TLS' => sub {
+    my $far = FaultServer->new(tls => $certificate);
+    my $sent = sub { my ($pattern) = @_; scalar grep { "$_->{method} $_->{target}" =~ $pattern } $far->requests };
+    $far->plays('huge:0:hang');
+    cancelled_upload(sub { $sent->(qr/partNumber=/) },
+      $far->settings('https', %patient, endpoint => 'https://127.0.0.1:' . far_away($far->{ports}{https}, 200), ca_file => $certificate->[0]));
+    is $sent->(qr/\ADELETE .*uploadId=upload\z/), 1, '... and the upload is ended';
+  };
+}
+
+subtest 'an upload to S3, far away' => sub {
+  my $bucket = new_bucket();
+  my ($port) = $ENV{S3_ENDPOINT} =~ /:(\d+)/;
+  my $uploads = sub { $db->value(s3_settings($bucket), 'SELECT count(*) FROM s3_list_multipart_uploads();') };
+  cancelled_upload($uploads, s3_settings($bucket, %patient, endpoint => 'http://127.0.0.1:' . far_away($port, 200)));
+  is $uploads->(), 0, '... and nothing of it is left';
+};
+
 subtest 'fast shutdown, and the death of the postmaster' => sub {
   for my $signal (qw(INT KILL)) {
     my $session = $own->session($fault->settings('http', %patient));

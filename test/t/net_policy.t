@@ -16,27 +16,9 @@ $own->do('CREATE EXTENSION neon_s3;');
 
 # ---------------------------------------------------------------- certificates
 
-my ($fault, $other, $certificate);
-my $has_tls = (run_program([qw(openssl version)]))[0] == 0;
-
-# A self-signed certificate and its key.
-sub certificate {
-  my ($name, $names) = @_;
-  my @files = map { "$own->{dir}/$name.$_" } qw(crt key);
-  my ($status, $out, $err) = run_program([ qw(openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj), "/CN=$name",
-    '-addext', "subjectAltName=$names", '-out', $files[0], '-keyout', $files[1] ]);
-  die $err if $status;
-  chmod 0644, $files[0];
-  return \@files;
-}
-
-if ($has_tls) {
-  $certificate = certificate('right', 'IP:127.0.0.1,DNS:localhost,DNS:*.s3.localhost');
-  $fault = FaultServer->new(tls => $certificate);
-  $other = FaultServer->new(tls => certificate('wrong', 'DNS:other.example'));
-} else {
-  $fault = FaultServer->new;
-}
+my $certificate = FaultServer->certificate($own->{dir}, 'right', 'IP:127.0.0.1,DNS:localhost,DNS:*.s3.localhost');
+my $fault = FaultServer->new(tls => $certificate);
+my $other = FaultServer->new(tls => FaultServer->certificate($own->{dir}, 'wrong', 'DNS:other.example'));
 
 my $get = "SELECT encode(s3_get_object('k'), 'escape');";
 my @usual = ($fault->settings('http', max_attempts => 1, connect_timeout => '2s', request_timeout => '4s'));
@@ -110,7 +92,7 @@ subtest 'link-local and metadata addresses' => sub {
 # ---------------------------------------------------------------- TLS
 
 SKIP: {
-  skip 'no openssl', 1 if !$has_tls;
+  skip 'no openssl', 1 if !$certificate;
   subtest 'TLS' => sub {
     refused(call(endpoint => $fault->endpoint('https')), '08001', 'a certificate of nobody', detail => qr/certificate|TLS|SSL/i);
     works(call(endpoint => $fault->endpoint('https'), ca_file => $certificate->[0]), 'ca_file');
@@ -134,7 +116,7 @@ SKIP: {
 }
 
 SKIP: {
-  skip 'no openssl', 1 if !$has_tls;
+  skip 'no openssl', 1 if !$certificate;
   subtest 'AWS_CA_BUNDLE' => sub {
     $own->restart_with(AWS_CA_BUNDLE => $certificate->[0]);
     my @tls = (endpoint => $fault->endpoint('https'));
