@@ -51,6 +51,40 @@ subtest 'the order of providers' => sub {
   refused(scalar $server->try("SET neon_s3.credential_providers = 'static, ldap';"), '22023', 'unknown provider', hint => qr/web_identity/);
 };
 
+# The database server's credentials sign for a named server only where a superuser said so.
+subtest "a role's own server, whoever gets it" => sub {
+  $server->do('CREATE ROLE bob LOGIN;', 'GRANT USAGE ON FOREIGN DATA WRAPPER neon_s3 TO bob;');
+  $server->with(PGUSER => 'bob')->do("CREATE SERVER his FOREIGN DATA WRAPPER neon_s3 OPTIONS (endpoint 'https://evil.example.com', bucket 'bucket');");
+  my $his = $who =~ s/'k'/'k', server => 'his'/r;
+  my $owner = "SELECT rolname || ARRAY(SELECT unnest(srvoptions) ORDER BY 1)::text FROM pg_foreign_server JOIN pg_roles r ON r.oid = srvowner WHERE srvname = 'his';";
+  my $run = sub {
+    my ($program, @arguments) = @_;
+    my ($status, $out, $err) = run_program([ "$server->{bin}/$program", @arguments ], '', $server->{env});
+    is $status, 0, "$program @arguments" or diag $err;
+    return $out;
+  };
+  my $signs_not = sub {
+    my ($db, $how) = @_;
+    is $db->value($owner), 'postgres{bucket=bucket,endpoint=https://evil.example.com}', "$how: the server is a superuser's";
+    refused(scalar $db->try($his), '28000', '... and nobody signs', hint => qr/credential_providers/);
+  };
+  refused(scalar $server->try($his), '28000', 'of its owner');
+  my $script = $run->(qw(pg_dump --no-owner));
+  $run->(qw(pg_dump -Fc -f), "$server->{dir}/his.dump");
+  $server->do('REASSIGN OWNED BY bob TO postgres;');
+  $signs_not->($server, 'REASSIGN OWNED');
+
+  my ($by_script, $by_program) = map { $server->do("CREATE DATABASE $_;"); $server->with(PGDATABASE => $_) } qw(by_script by_program);
+  $by_script->do($script);
+  $signs_not->($by_script, 'pg_dump --no-owner');
+  $run->(qw(pg_restore --no-owner -d by_program), "$server->{dir}/his.dump");
+  $signs_not->($by_program, 'pg_restore --no-owner');
+
+  $server->do("ALTER SERVER his OPTIONS (ADD credential_providers 'environment');");
+  is $server->value($his), 'FROMENVIRONMENT', 'the environment does, once a superuser says so';
+  $server->do('DROP SERVER his;', 'DROP DATABASE by_script;', 'DROP DATABASE by_program;', 'DROP OWNED BY bob;', 'DROP ROLE bob;');
+};
+
 subtest 's3_doctor names the provider' => sub {
   my $file = write_file('doctor', 0600, profile('FROMFILE', $in_file));
   my @nobody = ("SET neon_s3.endpoint = 'http://127.0.0.1:1';", 'SET neon_s3.max_attempts = 1;');
