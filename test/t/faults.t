@@ -178,6 +178,17 @@ check(['region:eu-west-1'], $list, '00000', tries => 2, another());
 check(['region:eu-west-1'], $deletes, '00000', tries => 2, another());
 check(['regions'], $get, '38000', tries => 2, another(), detail => qr/301/, hint => qr/region/);
 check(["redirect:$_"], $get, '38000', tries => 1, detail => qr/$_/) for 301, 302, 307, 308;
+
+# Amazon's hosts, through the server as a proxy: only the plain one is left for another region's.
+my %through_proxy = (http_proxy => $fault->endpoint('http'), allow_http => 'on', addressing_style => 'path', max_attempts => 1);
+sub at_amazon { my ($host) = @_; return (set => { %through_proxy, endpoint => "http://$host", bucket => 'bucket-' . ++$buckets }) }
+for my $host (qw(s3-fips.us-east-1.amazonaws.com s3.dualstack.us-east-1.amazonaws.com s3-fips.dualstack.us-east-1.amazonaws.com
+  s3-accelerate.amazonaws.com bucket.vpce-1a2b3c4d-5e6f.s3.us-east-1.vpce.amazonaws.com)) {
+  check(["region:eu-west-1:$_"], $get, '38000', tries => 1, at_amazon($host), hint => qr/The bucket is in region "eu-west-1"/,
+    then => sub { is $_[0]{host}, $host, "$host is not left" }) for '301', '307:body';
+}
+check(['region:eu-west-1'], $get, '08001', tries => 2, at_amazon('s3.us-east-1.amazonaws.com'),
+  then => sub { is_deeply [ $_[1]{method}, $_[1]{target} ], [ 'CONNECT', 's3.eu-west-1.amazonaws.com:443' ], 'the plain host moves' });
 check(['redirect'], $put, '38000', tries => 1);
 
 # ---------------------------------------------------------------- too much, and what nobody understands
