@@ -1,6 +1,7 @@
 #include "core/credentials.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdio>
 #include <iterator>
 
@@ -10,6 +11,8 @@
 
 namespace neon_s3 {
 namespace {
+
+constexpr std::size_t kMaxCredentialBytes = 65536;  // many times what any service gives out
 
 // Of the first character; `size` as Utf8CharacterSize() gives it, not 0.
 unsigned CodePoint(std::string_view text, std::size_t size) {
@@ -51,6 +54,9 @@ std::string StrangeFirst(std::string_view text) {
 }  // namespace
 
 std::string CredentialFault(std::string_view value) {
+  if (value.size() > kMaxCredentialBytes) {
+    return "is longer than " + std::to_string(kMaxCredentialBytes) + " bytes";
+  }
   for (std::string_view rest = value; !rest.empty();) {
     const std::string strange = StrangeFirst(rest);
     if (!strange.empty()) return "has " + strange;

@@ -14,6 +14,8 @@
 namespace neon_s3 {
 namespace {
 
+constexpr std::size_t kMaxEndpointBytes = 2048;
+
 struct CurlDeleter {
   void operator()(CURLU* url) const { curl_url_cleanup(url); }
   void operator()(char* text) const { curl_free(text); }
@@ -79,6 +81,10 @@ bool IsPlain(const std::string& url, const std::string& scheme) {
 }  // namespace
 
 Endpoint ParseEndpointUrl(const std::string& url) {
+  if (url.size() > kMaxEndpointBytes) {
+    throw Error(ErrorCode::kBadArgument,
+                "endpoint is longer than " + std::to_string(kMaxEndpointBytes) + " bytes");
+  }
   const std::unique_ptr<CURLU, CurlDeleter> handle(curl_url());
   if (!handle) throw std::bad_alloc();
   const bool parsed = curl_url_set(handle.get(), CURLUPART_URL, url.c_str(),

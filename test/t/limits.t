@@ -89,6 +89,18 @@ is $session->run("SELECT length(s3_presign_get('k', download_as => $huge)) < 200
 my $grown = $memory->() - $before;
 cmp_ok $grown, '<', 32 * 1024, "the session has kept $grown KiB of all that";
 
+# ---------------------------------------------------------------- what a URL above 1 GiB would take
+
+my $giant = q{repeat(repeat('/', 1000000), 400)};
+too_large(query => "s3_presign_get('k', version_id => $giant)");
+for ([ session_token => $giant ], map { [ $_ => q{repeat('x', 65537)} ] } qw(access_key_id secret_access_key)) {
+  my ($name, $value) = @$_;
+  refused($session->run("SELECT set_config('neon_s3.$name', $value, false);"), '22023', "$name: $value",
+    message => qr/\A$name is longer than 65536 bytes\z/);
+}
+refused($session->run("SELECT set_config('neon_s3.$_', 'https://s3.example.com' || repeat('/', 2048), false);"), '22023', "$_ of 2 KiB",
+  message => qr/\Aendpoint is longer than 2048 bytes\z/) for qw(endpoint public_endpoint);
+
 # ---------------------------------------------------------------- what passes
 
 $session->run("SET neon_s3.session_token = '" . '/+=a' x 1024 . "';");
@@ -97,5 +109,23 @@ for my $call ("s3_presign_get('k', version_id => repeat('v', 1024), download_as 
   "s3_presign_put('k', headers => jsonb_build_object('x-amz-meta-a', repeat('a', 2000)))") {
   is $session->run("SELECT count($call);")->{state}, '00000', "with a session token of 4 KiB: $call";
 }
+
+# ---------------------------------------------------------------- many names that are none
+
+# PostgreSQL itself remembers that there is no server of that name; nothing else is kept.
+sub grows_by {
+  my ($call) = @_;
+  my $start = $memory->();
+  is $session->run(<<"SQL")->{out}, '', "20000 names that are none: $call";
+DO \$\$ BEGIN FOR i IN 1 .. 20000 LOOP
+  BEGIN PERFORM $call; RAISE EXCEPTION 'there is one'; EXCEPTION WHEN undefined_object THEN END;
+END LOOP; END \$\$;
+SQL
+  return $memory->() - $start;
+}
+$session = $db->session;    # whose memory has no room yet
+my $kept = grows_by(q{has_server_privilege('none ' || i, 'USAGE')});
+$grown = grows_by(q{s3_presign_get('k', server => 'no such ' || i)});
+cmp_ok $grown - $kept, '<', 2048, "the session has kept $grown KiB of those, $kept of PostgreSQL's own";
 
 done_testing;

@@ -124,10 +124,11 @@ TEST(ProfileFile, TrimsKeysAndRefusesWhatCannotBeInOne) {
                 .keys.secret_access_key,
             "s/e+c=");
   struct Case {
-    const char* value;
+    std::string value;
     const char* fault;
   };
   const Case cases[] = {
+      {std::string(65537, 'a'), "is longer than 65536 bytes"},
       {"\"AKIA\"", "is in quotes"},
       {"'AKIA'", "is in quotes"},
       {"AK\x01IA", "has the character U+0001"},

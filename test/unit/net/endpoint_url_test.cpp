@@ -89,6 +89,13 @@ TEST(EndpointUrl, RefusesTheRest) {
   }
 }
 
+TEST(EndpointUrl, RefusesWhatNoUrlCouldHold) {
+  const std::string start = "https://host/";
+  EXPECT_EQ(ParseEndpointUrl(start + std::string(2048 - start.size(), 'a')).url().size(), 2048u);
+  EXPECT_ERROR(ErrorCode::kBadArgument,
+               ParseEndpointUrl(start + std::string(2049 - start.size(), 'a')));
+}
+
 TEST(EndpointUrl, NeverShowsAPassword) {
   for (const char* url : {"https://joe:hunter2@host", "joe:hunter2@host", "ftp://hunter2@host/a@b",
                           "https://joe:hun@hunter2@host:port"}) {
