@@ -133,6 +133,53 @@ subtest 'the file behind the views' => sub {
   is_deeply [ (stat $files[0])[ 1, 7 ] ], [ $inode, $size ], 'the file stays what it was';
 };
 
+# This library with one more operation. What depends on their number is compiled anew; all else is linked as it is.
+sub build_with_one_more {
+  my ($dir, $pg_config) = @_;
+  my ($status, $out, $err) = run_program([ 'sh', '-c', <<'SHELL', 'sh', repo_dir(), $dir, $pg_config ]);
+set -e
+cd "$2"
+cp -rs "$1/src" "$1/Makefile" .
+header=src/pg/operation.h
+cp -p --remove-destination "$1/$header" $header
+sed -i -e 's/^  kCount$/  kOneMore,\n&/' -e 's/^    {Operation::kGc, .*/&\n    {Operation::kOneMore, "s3_one_more", Effect::kReads},/' $header
+grep -q '^  kOneMore,$' $header
+touch -r "$1/$header" $header
+rm $(grep -l kOperationCount src/pg/*.cpp | sed 's/cpp$/o/')
+make -s neon_s3.so with_llvm=no PG_CONFIG="$3"
+SHELL
+  die "no other build: $out$err" if $status;
+  return "$dir/neon_s3.so";
+}
+
+subtest 'another build beside live sessions' => sub {
+  my $own = own_server(conf => join '', map { "neon_s3.$_ = 'x'\n" } qw(access_key_id secret_access_key));    # each session loads what is there
+  $own->do('CREATE EXTENSION neon_s3;');
+  my $signs = sub { $_[0]->run("SELECT length(s3_presign_get('k', bucket => 'bucket')) > 0;")->{out} };
+  my $calls = sub { $_[0]->run("SELECT calls FROM s3_stats WHERE operation = 's3_presign_get';") };
+  my $files = sub { my @files = glob "$own->{env}{PGDATA}/pg_stat_tmp/neon_s3.*"; return { map { $_ => [ (stat)[ 1, 7 ] ] } @files } };
+  my @live = map { $own->session } 1, 2;
+  is_deeply [ map { $signs->($_) } @live ], [ 't', 't' ], 'two sessions of this build';
+  my $before = $files->();
+  is keys %$before, 1, 'which share a file';
+
+  my ($status, $libraries) = run_program([ $own->{env}{PG_CONFIG}, '--pkglibdir' ]);
+  my $library = "$own->{dir}/pg/root" . $libraries =~ s/\n\z//r . '/neon_s3.so';
+  my $other = build_with_one_more(File::Temp::tempdir(CLEANUP => 1), $own->{env}{PG_CONFIG});
+  run_program([ 'install', '-m', '755', $other, "$library.new" ]);
+  rename "$library.new", $library or die "$library: $!";
+  my $new = $own->session;
+  is $signs->($new), 't', 'a session of the other build signs';
+  is $calls->($new)->{out}, 1, '... and counts for itself';
+  my $after = $files->();
+  is keys %$after, 2, '... in a file of its own';
+  is_deeply { map { $_ => $after->{$_} } keys %$before }, $before, '... beside one that stays as it was';
+  is scalar(keys %{ { map { $_->[1] => 1 } values %$after } }), 2, '... with another layout';
+  is_deeply [ map { $signs->($_) } @live ], [ 't', 't' ], 'the sessions live';
+  is_deeply [ map { $calls->($_)->{out} } @live ], [ 4, 4 ], '... and count together';
+  is_deeply [ map { $_->run('SELECT count(*) FROM s3_progress;')->{state} } @live, $new ], [ ('00000') x 3 ], '... and see what is done';
+};
+
 # ---------------------------------------------------------------- s3_stats
 
 sub stats {
