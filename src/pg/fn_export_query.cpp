@@ -79,6 +79,21 @@ void Abandon(const Export& e) {
   e.call->RunLast([&](S3Client& s3) { e.output->upload.Abandon(s3); });
 }
 
+// Ends what is running when its call's memory goes: with the transaction of a session that is
+// terminated, if a temporary table made that end before AbandonAll() could see to it.
+struct Watch {
+  ~Watch() {
+    for (Export** at = &running; *at != nullptr; at = &(*at)->outer) {
+      if (*at != watched) continue;
+      *at = watched->outer;
+      Abandon(*watched);
+      return;
+    }
+  }
+
+  Export* watched = nullptr;
+};
+
 // A session that is terminated does not get to PG_CATCH().
 void AbandonAll(int, Datum) {
   for (; running != nullptr; running = running->outer) Abandon(*running);
@@ -93,8 +108,9 @@ void WatchExit() {
 std::uint64_t Run(Export* e, const char* query, List* options) {
   volatile std::uint64_t rows = 0;
   WatchExit();
+  auto& watch = Owned<Watch>();
   e->outer = running;
-  running = e;
+  running = watch.watched = e;
   PG_TRY();
   {
     rows = CopyQueryTo(query, options, {Take, e});
@@ -102,11 +118,13 @@ std::uint64_t Run(Export* e, const char* query, List* options) {
   }
   PG_CATCH();
   {
+    watch.watched = nullptr;
     running = e->outer;
     Abandon(*e);
     PG_RE_THROW();
   }
   PG_END_TRY();
+  watch.watched = nullptr;
   running = e->outer;
   return rows;
 }

@@ -167,15 +167,18 @@ subtest 'what fails leaves nothing' => sub {
   refused((try("SELECT s3_export_query('SELECT 1 / (n - 500000) FROM generate_series(1, 9999999) n', 'failed');"))[0], '22012', 'an error after some parts');
   refused((try("SET statement_timeout = '4s';", "SELECT s3_export_query('$slow', 'failed');"))[1], '57014', 'a timeout');
   is_deeply keys_and_uploads(), $before, '... no object, no upload';
-  for my $end (qw(cancel terminate)) {
+  # A temporary table ends the transaction of a session that is terminated before anybody else sees to it.
+  for my $end ('cancel', 'terminate', 'terminate with a temporary table') {
     my $session = $db->session(s3_settings($bucket));
+    $session->run($_) for $end =~ /table/ ? ("SELECT s3_export_query('SELECT 7', 'seven');", 'CREATE TEMP TABLE temporary ();') : ();
     $session->start("SELECT s3_export_query('$slow', 'failed');");
     wait_until(sub { sql("count(*) FROM s3_progress WHERE pid = $session->{pid} AND operation = 's3_export_query' AND key = 'failed' AND items_done >= 3 AND bytes_done > 8000000") });
     is @{ keys_and_uploads() }, @$before + 1, 'an upload is under way';
-    $db->do("SELECT pg_${end}_backend($session->{pid});");
+    my ($how) = $end =~ /^(\w+)/;
+    $db->do("SELECT pg_${how}_backend($session->{pid});");
     my $result = $session->result;
     is $result->{state}, $end eq 'cancel' ? '57014' : 'lost', $end;
-    wait_until(sub { !-d "/proc/$session->{pid}" }) if $end eq 'terminate';
+    wait_until(sub { !-d "/proc/$session->{pid}" }) if $how eq 'terminate';
     is_deeply keys_and_uploads(), $before, '... no object, no upload';
   }
 };
