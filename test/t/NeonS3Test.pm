@@ -305,12 +305,14 @@ sub processes {
   return grep { (readlink("/proc/$_/cwd") // '') eq $self->{env}{PGDATA} } map { m{(\d+)\z} } glob '/proc/[0-9]*';
 }
 
-# kill -9 of the postmaster, then of what remains, and a new start at once.
+# kill -9 of the postmaster, then of what remains, and a new start at once: once the postmaster is reaped, which
+# pg_ctl would take for a running one.
 sub crash {
   my ($self) = @_;
   my ($postmaster) = slurp("$self->{env}{PGDATA}/postmaster.pid") =~ /\A(\d+)/ or die "no postmaster";
+  die "postmaster $postmaster does not run" if !grep { $_ == $postmaster } $self->processes;
   kill KILL => $postmaster;
-  wait_until(sub { my @left = $self->processes; kill KILL => @left; return !@left });
+  wait_until(sub { my @left = $self->processes; kill KILL => @left; return !@left && !-e "/proc/$postmaster" });
   $self->control('start');
 }
 

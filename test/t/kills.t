@@ -33,7 +33,8 @@ my %count = map { $_ => 0 } qw(uploads deletes reinserts busy lost drains);
 # The result of a statement. Nothing where the server died meanwhile: what it did then has to be looked up.
 sub attempt {
   my ($sql) = @_;
-  until ($session && $session->{pid}) {
+  for (my $tries = 0; !$session || !$session->{pid}; ++$tries) {
+    die "no server\n" if $tries == 3000;
     $session->close if $session;
     sleep 0.02;
     $session = $db->session(@login);
