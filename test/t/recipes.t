@@ -303,6 +303,29 @@ INI
     refused($client->{session}->run(join ' ', claims($client->{user}), "SELECT file_url($other->{key});"), '42501', 'not that of the other client');
     $client->{session}->run('ROLLBACK;');
   }
+
+  my $mib = 1 << 20;
+  my $part_urls = sub { "SELECT string_agg(part_number || ' ' || size || ' ' || presigned_url, ',' ORDER BY part_number) FROM s3_upload_part_urls($_[0]{film});" };
+  my $send_last = sub {
+    for my $client (@clients) {
+      my @parts = split /,/, $client->{row}[0];
+      my ($number, $size, $url) = split / /, $parts[-1];
+      is curl('PUT', $url, headers => { 'content-length' => $size }, body => 'x' x $size)->{status}, 200, "part $number, the last of " . @parts;
+    }
+  };
+  $each->('six multipart uploads', sub { "SELECT object_key FROM s3_begin_multipart_upload('film', 'text/plain', '$_[0]{user}', 5 * $mib + 5, 5 * $mib);" });
+  $_->{film} = lit($_->{row}[0]) for @clients;
+  for (1, 2) {
+    $each->('the URLs of what is missing', $part_urls);
+    $send_last->();
+  }
+  $each->('what is uploaded', sub { "SELECT count(*), sum(size) FROM s3_uploaded_parts($_[0]{film});" });
+  is_deeply [ map { "@{ $_->{row} }" } @clients ], [ ('2 ' . (5 * $mib + 5)) x 6 ], '... both parts of each';
+  $each->('all confirm', sub { "SELECT confirm_upload($_[0]{film});" });
+  is_deeply [ map { $_->{row}[0] } @clients ], [ (5 * $mib + 5) x 6 ], '... the whole';
+  refused($clients[0]{session}->run(join ' ', claims($clients[0]{user}), "SELECT file_url($clients[1]{film});"), '42501', 'not that of the other client');
+  $clients[0]{session}->run('ROLLBACK;');
+
   $each->('presign and save', sub { "RESET ROLE; SELECT m.object_key FROM s3_presign_upload('p', 'text/plain', content_length => 5) u, s3_save_metadata(u.object_key, NULL, '$_[0]{user}') m;" });
   $each->('all delete', sub { 'DELETE FROM s3_files;' });
   is last_of($pooled->try('CALL s3_run_outbox();'))->{state}, '00000', 'the outbox is emptied through it';
