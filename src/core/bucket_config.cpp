@@ -1,7 +1,9 @@
 #include "core/bucket_config.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
+#include <utility>
 
 #include "core/encoding.h"
 #include "core/error.h"
@@ -255,39 +257,43 @@ void WriteMembers(const Json& object, const Shape& shape, const std::string& pat
 
 // XML to JSON.
 
-Json ReadMembers(const pugi::xml_node& parent, const Shape& shape);
+OwnedJson ReadMembers(const pugi::xml_node& parent, const Shape& shape);
 
-Json ReadOne(const pugi::xml_node& element, const Member& member) {
+OwnedJson ReadOne(const pugi::xml_node& element, const Member& member) {
   switch (member.kind) {
     case Kind::kInteger:
-      return XmlInteger(element, member.element);
+      return OwnedJson(XmlInteger(element, member.element));
     case Kind::kFlag:
-      return XmlFlag(element, member.element);
+      return OwnedJson(XmlFlag(element, member.element));
     case Kind::kObject:
     case Kind::kObjects:
       return ReadMembers(element, member.shape);
     default:
-      return XmlText(element);
+      return OwnedJson(XmlText(element));
   }
 }
 
-Json ReadList(const pugi::xml_node& parent, const Member& member) {
-  Json list = Json::array();
+OwnedJson ReadList(const pugi::xml_node& parent, const Member& member) {
+  OwnedJson list(Json::array());
   for (const pugi::xml_node& element : parent.children(member.element)) {
-    list.push_back(ReadOne(element, member));
+    OwnedJson item = ReadOne(element, member);
+    list->push_back(std::move(*item));
   }
   return list;
 }
 
-Json ReadMembers(const pugi::xml_node& parent, const Shape& shape) {
-  Json object = Json::object();
+OwnedJson ReadMembers(const pugi::xml_node& parent, const Shape& shape) {
+  OwnedJson object(Json::object());
+  const auto most = std::distance(shape.begin(), shape.end());
+  object->get_ref<Json::object_t&>().reserve(static_cast<std::size_t>(most));  // growing would copy
   for (const Member& member : shape) {
     if (member.kind == Kind::kTexts || member.kind == Kind::kObjects) {
-      Json list = ReadList(parent, member);
-      const bool is_said = !list.empty() || member.presence != Presence::kOptional;
-      if (is_said) object[member.member] = std::move(list);
+      OwnedJson list = ReadList(parent, member);
+      const bool is_said = !list->empty() || member.presence != Presence::kOptional;
+      if (is_said) (*object)[member.member].swap(*list);
     } else if (const pugi::xml_node element = parent.child(member.element)) {
-      object[member.member] = ReadOne(element, member);
+      OwnedJson value = ReadOne(element, member);
+      (*object)[member.member].swap(*value);
     }
   }
   return object;
@@ -301,24 +307,37 @@ bool IsOneRule(const Json& value, const Layout& layout) {
   return false;
 }
 
+OwnedJson InList(OwnedJson value) {
+  OwnedJson list(Json::array());
+  list->push_back(std::move(*value));
+  return list;
+}
+
 // Rules in the object that AWS's API has around them.
-Json WithRulesNamed(Json value, const Layout& layout) {
+OwnedJson WithRulesNamed(OwnedJson value, const Layout& layout) {
   if (layout.rules == nullptr) return value;
-  if (IsOneRule(value, layout)) value = Json::array({std::move(value)});
-  if (!value.is_array()) return value;
-  Json rules = Json::object();
-  rules[layout.rules] = std::move(value);
+  if (IsOneRule(*value, layout)) return WithRulesNamed(InList(std::move(value)), layout);
+  if (!value->is_array()) return value;
+  OwnedJson rules(Json::object());
+  (*rules)[layout.rules].swap(*value);
   return rules;
 }
 
-nlohmann::json Sorted(nlohmann::json value) {
-  for (auto& item : value) {
-    if (item.is_structured()) item = Sorted(std::move(item));
+// A text that is the same for values that say the same.
+std::string Canonical(const Json& value) {
+  if (value.is_number()) return Json(value.get<double>()).dump();
+  if (!value.is_structured()) return value.dump();
+  std::vector<std::string> parts;
+  bool is_set = true;
+  for (const auto& item : value.items()) {
+    const std::string name = value.is_object() ? ToJson(item.key()) + ":" : "";
+    parts.push_back(name + Canonical(item.value()) + ",");
+    is_set = is_set && (value.is_object() || item.value().is_string());
   }
-  const bool is_set = value.is_array() && std::all_of(value.begin(), value.end(),
-                                                      [](auto& item) { return item.is_string(); });
-  if (is_set) std::sort(value.begin(), value.end());
-  return value;
+  if (is_set) std::sort(parts.begin(), parts.end());
+  std::string text(value.is_object() ? "{" : "[");
+  for (const std::string& part : parts) text.append(part);
+  return text + (value.is_object() ? "}" : "]");
 }
 
 }  // namespace
@@ -335,15 +354,15 @@ std::string_view MissingConfig(std::string_view s3_code) {
 
 std::string BucketConfigDocument(BucketConfig config, std::string_view json) {
   const Layout& layout = LayoutOf(config);
-  const Json value = WithRulesNamed(ParseJson(json), layout);
-  if (!value.is_object()) {
+  const OwnedJson value = WithRulesNamed(ParseJson(json), layout);
+  if (!value->is_object()) {
     throw Error(ErrorCode::kBadArgument,
                 std::string(layout.names.noun) + " must be a JSON " +
                     (layout.rules != nullptr ? "array of objects" : "object"));
   }
   if (layout.root == nullptr) return std::string(json);
   pugi::xml_document document;
-  WriteMembers(value, layout.shape, "", AppendS3Root(&document, layout.root));
+  WriteMembers(*value, layout.shape, "", AppendS3Root(&document, layout.root));
   return ToText(document);
 }
 
@@ -355,13 +374,14 @@ std::string BucketConfigJson(BucketConfig config, std::string_view document) {
                         " is not valid JSON, has a NUL, or is deeper than 32 levels.");
   }
   const XmlReply reply(document, {layout.root, layout.ceph_root});
-  const Json value = ReadMembers(reply.root(), layout.shape);
-  return (layout.rules != nullptr ? value[layout.rules] : value).dump();
+  const OwnedJson value = ReadMembers(reply.root(), layout.shape);
+  return (layout.rules != nullptr ? (*value)[layout.rules] : *value).dump();
 }
 
 bool SameConfig(std::string_view json, std::string_view other_json) {
-  return Sorted(nlohmann::json::parse(json, nullptr, false)) ==
-         Sorted(nlohmann::json::parse(other_json, nullptr, false));
+  const OwnedJson value = ParseJson(json, json.size());
+  const OwnedJson other = ParseJson(other_json, other_json.size());
+  return Canonical(*value) == Canonical(*other);
 }
 
 }  // namespace neon_s3

@@ -21,30 +21,26 @@ std::string AbortRule(bool has_prefixes) {
 }  // namespace
 
 std::string PublicAccessBlock(bool block, bool block_acls) {
-  return Json{{"BlockPublicAcls", block_acls},
-              {"IgnorePublicAcls", block},
-              {"BlockPublicPolicy", block},
-              {"RestrictPublicBuckets", block}}
-      .dump();
+  const std::string all = block ? "true" : "false", acls = block_acls ? "true" : "false";
+  return R"({"BlockPublicAcls":)" + acls + R"(,"IgnorePublicAcls":)" + all +
+         R"(,"BlockPublicPolicy":)" + all + R"(,"RestrictPublicBuckets":)" + all + "}";
 }
 
 std::string PublicReadPolicy(std::string_view partition, std::string_view bucket) {
   const std::string resource =
       "arn:" + std::string(partition) + ":s3:::" + std::string(bucket) + "/*";
-  const Json statement = {{"Sid", "PublicReadGetObject"},
-                          {"Effect", "Allow"},
-                          {"Principal", "*"},
-                          {"Action", "s3:GetObject"},
-                          {"Resource", resource}};
-  return Json{{"Version", "2012-10-17"}, {"Statement", Json::array({statement})}}.dump();
+  return R"({"Version":"2012-10-17","Statement":[{"Sid":"PublicReadGetObject","Effect":"Allow",)"
+         R"("Principal":"*","Action":"s3:GetObject","Resource":)" +
+         ToJson(resource) + "}]}";
 }
 
 std::string Versioning(bool enabled) {
-  return Json{{"Status", enabled ? "Enabled" : "Suspended"}}.dump();
+  return std::string(R"({"Status":")") + (enabled ? "Enabled" : "Suspended") + "\"}";
 }
 
 std::string VersioningStatus(std::string_view json) {
-  return ParseJson(json).value("Status", std::string());
+  const OwnedJson value = ParseJson(json);
+  return value->value("Status", std::string());
 }
 
 std::optional<std::string> WithAbortRule(std::string_view lifecycle_document) {

@@ -78,10 +78,8 @@ std::string LikelyOrigin(std::string_view text) {
   const bool is_local = StartsWith(likely, "localhost") || StartsWith(likely, "127.");
   if (likely.find("://") == std::string::npos) likely.insert(0, is_local ? "http://" : "https://");
   likely.resize(std::min(likely.find_first_of("/?#", likely.find("://") + 3), likely.size()));
-  const std::optional<Origin> origin = Split(likely);
-  if (origin && origin->port && *origin->port == OwnPort(origin->scheme)) {
-    likely.resize(likely.rfind(':'));
-  }
+  const Origin origin = *Split(likely);  // it has "://"
+  if (origin.port && *origin.port == OwnPort(origin.scheme)) likely.resize(likely.rfind(':'));
   return OriginThatMatches(likely) ? likely : std::string();
 }
 
@@ -148,22 +146,21 @@ std::string CorsRulesFor(const std::vector<std::string_view>& origins) {
     throw Error(ErrorCode::kBadArgument, "allowed_origins is empty",
                 "Leave it NULL to set no CORS rules.");
   }
-  Json rule = {{"AllowedHeaders", {"*"}},
-               {"AllowedMethods", {"GET", "HEAD", "PUT", "POST"}},
-               {"AllowedOrigins", Json::array()},
-               {"ExposeHeaders", {"ETag"}},  // for uploads in parts
-               {"MaxAgeSeconds", 9000}};
+  std::string list;
   for (const std::string_view origin : origins) {
     ValidateAllowedOrigin(origin);
-    rule["AllowedOrigins"].push_back(std::string(origin));
+    list.append(list.empty() ? "" : ",").append(ToJson(origin));
   }
-  return Json::array({rule}).dump();
+  // ETag: for uploads in parts.
+  return R"([{"AllowedHeaders":["*"],"AllowedMethods":["GET","HEAD","PUT","POST"],"AllowedOrigins":[)" +
+         list + R"(],"ExposeHeaders":["ETag"],"MaxAgeSeconds":9000}])";
 }
 
 std::string OriginThatMayPut(std::string_view rules_json) {
   std::string may_put;
   int number = 0;
-  for (const Json& rule : ParseJson(rules_json)) {
+  const OwnedJson rules = ParseJson(rules_json);
+  for (const Json& rule : *rules) {
     const std::vector<std::string> origins = TextsOf(rule, "AllowedOrigins");
     const std::vector<std::string> methods = TextsOf(rule, "AllowedMethods");
     CheckRule("CORS rule " + std::to_string(++number), origins);

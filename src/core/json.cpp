@@ -1,6 +1,7 @@
 #include "core/json.h"
 
 #include <string>
+#include <vector>
 
 #include "core/error.h"
 
@@ -34,16 +35,93 @@ Traits Scan(std::string_view json) {
   return traits;
 }
 
+// For one more member. Left to itself it would copy what is inside, and destroy what it copied.
+void MakeRoom(Json::object_t* members) {
+  if (members->size() < members->capacity()) return;
+  Json::object_t larger;
+  larger.reserve(2 * members->size() + 4);
+  for (const auto& member : *members) larger.emplace_back(member.first, nullptr);
+  auto to = larger.begin();
+  for (auto& member : *members) (to++)->second.swap(member.second);
+  members->swap(larger);
+}
+
+// What nlohmann's own one does, but for values that are destroyed on the way.
+class Builder : public nlohmann::json_sax<Json> {
+ public:
+  explicit Builder(Json* root) : root_(root) {}
+
+  bool null() override { return Add(nullptr); }
+  bool boolean(bool value) override { return Add(value); }
+  bool number_integer(number_integer_t value) override { return Add(value); }
+  bool number_unsigned(number_unsigned_t value) override { return Add(value); }
+  bool number_float(number_float_t value, const string_t&) override { return Add(value); }
+  bool string(string_t& value) override { return Add(std::move(value)); }
+  bool binary(binary_t&) override { return false; }
+  bool start_object(std::size_t) override { return Open(Json::object()); }
+  bool start_array(std::size_t) override { return Open(Json::array()); }
+  bool key(string_t& name) override {
+    name_ = std::move(name);
+    return true;
+  }
+  bool end_object() override { return Close(); }
+  bool end_array() override { return Close(); }
+  bool parse_error(std::size_t, const std::string&, const Json::exception&) override {
+    return false;
+  }
+
+ private:
+  // `value` has nothing inside.
+  Json* Put(Json value) {
+    if (open_.empty()) return &(*root_ = std::move(value));
+    Json& into = *open_.back();
+    if (into.is_array()) {
+      into.push_back(std::move(value));
+      return &into.back();
+    }
+    MakeRoom(&into.get_ref<Json::object_t&>());
+    Json& member = into[name_];
+    OwnedJson::TakeApart(&member);  // it may come twice, and the last one counts
+    return &(member = std::move(value));
+  }
+  bool Add(Json value) {
+    Put(std::move(value));
+    return true;
+  }
+  bool Open(Json value) {
+    open_.reserve(open_.size() + 1);
+    open_.push_back(Put(std::move(value)));
+    return true;
+  }
+  bool Close() {
+    open_.pop_back();
+    return true;
+  }
+
+  Json* const root_;
+  std::vector<Json*> open_;  // the innermost last
+  std::string name_;         // of the next member
+};
+
 }  // namespace
 
-Json ParseJson(std::string_view text, std::size_t max_bytes) {
+void OwnedJson::TakeApart(Json* value) noexcept {
+  if (!value->is_structured()) return;
+  for (Json& inner : *value) TakeApart(&inner);
+  value->clear();
+}
+
+OwnedJson ParseJson(std::string_view text, std::size_t max_bytes) {
   if (text.size() > max_bytes) {
     throw Error(ErrorCode::kTooLarge,
                 "JSON exceeds the limit of " + std::to_string(max_bytes) + " bytes");
   }
   if (Scan(text).is_deep) throw Error(ErrorCode::kBadArgument, "JSON is deeper than 32 levels");
-  Json value = Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
-  if (value.is_discarded()) throw Error(ErrorCode::kBadArgument, "invalid JSON");
+  OwnedJson value{Json()};
+  Builder builder(&*value);
+  if (!Json::sax_parse(text.begin(), text.end(), &builder)) {
+    throw Error(ErrorCode::kBadArgument, "invalid JSON");
+  }
   return value;
 }
 
@@ -52,5 +130,7 @@ bool IsJsonForJsonb(std::string_view text) {
   const Traits traits = Scan(text);
   return !traits.is_deep && !traits.has_nul && Json::accept(text.begin(), text.end());
 }
+
+std::string ToJson(std::string_view text) { return Json(text).dump(); }
 
 }  // namespace neon_s3

@@ -79,7 +79,8 @@ CompletedPart ParsePart(const Json& json) {
 }  // namespace
 
 std::vector<CompletedPart> ParsePartList(std::string_view text) {
-  const Json list = ParseJson(text, kMaxBytes);
+  const OwnedJson parsed = ParseJson(text, kMaxBytes);
+  const Json& list = *parsed;
   if (!list.is_array() || list.empty()) Refuse("they are not an array of parts");
   std::vector<CompletedPart> parts;
   for (const Json& part : list) parts.push_back(ParsePart(part));

@@ -28,9 +28,8 @@ std::string StringOf(const Json& value, const Json& condition) {
 }
 
 std::int64_t BytesOf(const Json& value, const Json& condition) {
-  if (!value.is_number_unsigned() || value > std::numeric_limits<std::int64_t>::max()) {
-    Refuse(condition);
-  }
+  constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
+  if (!value.is_number_unsigned() || value.get<std::uint64_t>() > kMost) Refuse(condition);
   return value.get<std::int64_t>();
 }
 
@@ -57,7 +56,8 @@ PolicyCondition ParseObject(const Json& object) {
 }  // namespace
 
 std::vector<PolicyCondition> ParseConditions(std::string_view text) {
-  const Json list = ParseJson(text);
+  const OwnedJson parsed = ParseJson(text);
+  const Json& list = *parsed;
   if (!list.is_array()) Refuse(list);
   std::vector<PolicyCondition> conditions;
   for (const Json& item : list) {
@@ -78,17 +78,13 @@ bool Compatible(const PolicyCondition& a, const PolicyCondition& b) {
   return StartsWith(a.value, b.value) || StartsWith(b.value, a.value);
 }
 
-std::string ToJson(std::string_view text) { return Json(text).dump(); }
-
 std::string ToJson(const PolicyCondition& condition) {
-  switch (condition.kind) {
-    case ConditionKind::kEquals:
-      return "{" + ToJson(condition.name) + ": " + ToJson(condition.value) + "}";
-    case ConditionKind::kStartsWith:
-      return "[" + ToJson(kStartsWith) + ", " + ToJson("$" + condition.name) + ", " +
-             ToJson(condition.value) + "]";
-    case ConditionKind::kContentLengthRange:
-      break;
+  if (condition.kind == ConditionKind::kEquals) {
+    return "{" + ToJson(condition.name) + ": " + ToJson(condition.value) + "}";
+  }
+  if (condition.kind == ConditionKind::kStartsWith) {
+    return "[" + ToJson(kStartsWith) + ", " + ToJson("$" + condition.name) + ", " +
+           ToJson(condition.value) + "]";
   }
   return "[" + ToJson(kRange) + ", " + std::to_string(condition.min_length) + ", " +
          std::to_string(condition.max_length) + "]";

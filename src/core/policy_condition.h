@@ -29,7 +29,4 @@ bool Compatible(const PolicyCondition& a, const PolicyCondition& b);
 // As an element of the policy's "conditions".
 std::string ToJson(const PolicyCondition& condition);
 
-// `text` (UTF-8) as a string of JSON's.
-std::string ToJson(std::string_view text);
-
 }  // namespace neon_s3

@@ -5,6 +5,7 @@
 
 #include "core/encoding.h"
 #include "core/error.h"
+#include "core/json.h"
 #include "core/limits.h"
 #include "core/object_key.h"
 #include "core/presign.h"

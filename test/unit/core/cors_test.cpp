@@ -127,5 +127,32 @@ TEST(Cors, TellsWhichRuleIsOfNoUse) {
   }
 }
 
+TEST(Cors, KnowsHostsAndPorts) {
+  for (const char* origin : {"ftp://a:1", "https://a:80", "https://[::1]"}) {
+    EXPECT_EQ(OriginThatMatches(origin), origin);
+  }
+  for (const char* origin :
+       {"https://[::1", "https://[abc", "https://[]", "https://[g]", "https://a:08", "https://a:0",
+        "https://a:65536", "https://a:", "https://a:443"}) {
+    EXPECT_EQ(OriginThatMatches(origin), std::nullopt) << origin;
+  }
+}
+
+TEST(Cors, GuessesWhatWasMeant) {
+  const auto hint = [](const char* origin) {
+    return ErrorOf([&] { CorsRulesFor({origin}); }).hint();
+  };
+  EXPECT_EQ(hint("127.0.0.1:8080/"), "Browsers send \"http://127.0.0.1:8080\".");
+  EXPECT_EQ(hint("localhost/"), "Browsers send \"http://localhost\".");
+  EXPECT_EQ(hint("https://A.example:8443"), "Browsers send \"https://a.example:8443\".");
+  EXPECT_EQ(hint("https://a.example:443"), "Browsers send \"https://a.example\".");
+}
+
+TEST(Cors, PassesOverWhatIsNoText) {
+  EXPECT_EQ(OriginThatMayPut(R"([{"AllowedOrigins": [1, "https://a"], "AllowedMethods": ["PUT"]},
+                                 {"AllowedOrigins": ["https://b"], "AllowedMethods": ["PUT"]}])"),
+            "https://a");
+}
+
 }  // namespace
 }  // namespace neon_s3

@@ -13,7 +13,7 @@ std::string Nested(int levels) {
 }
 
 TEST(ParseJson, KeepsTheOrderOfMembers) {
-  EXPECT_EQ(ParseJson(R"({"b": 1, "a": [true, null, "é"]})").dump(),
+  EXPECT_EQ(ParseJson(R"({"b": 1, "a": [true, null, "é"]})")->dump(),
             R"({"b":1,"a":[true,null,"é"]})");
 }
 

@@ -240,5 +240,32 @@ TEST(PostPolicy, RefusesAFileNameInsideItsKey) {
   EXPECT_NO_THROW(NewPolicy("a/${filename"));
 }
 
+TEST(PostPolicy, FindsContradictions) {
+  const auto both = [](const char* conditions) {
+    PostPolicy policy = NewPolicy();
+    policy.AddConditions(conditions);
+  };
+  both(R"([["starts-with", "$a", "x"], ["starts-with", "$a", "xy"]])");
+  both(R"([["starts-with", "$a", "xy"], ["starts-with", "$a", "x"]])");
+  both(R"([["content-length-range", 1, 2], ["content-length-range", 1, 2]])");
+  for (const char* conditions :
+       {R"([["starts-with", "$a", "x"], ["starts-with", "$a", "y"]])",
+        R"([["content-length-range", 1, 2], ["content-length-range", 1, 3]])",
+        R"([["content-length-range", 1, 3], ["content-length-range", 2, 3]])",
+        R"([["content-length-range", 1, 18446744073709551615]])"}) {
+    EXPECT_ERROR(ErrorCode::kBadArgument, both(conditions)) << conditions;
+  }
+}
+
+TEST(PostPolicy, TakesLengthsUpTo63Bits) {
+  const auto range = [](const std::string& max) {
+    PostPolicy policy = NewPolicy();
+    policy.AddConditions("[[\"content-length-range\", 1, " + max + "]]");
+  };
+  EXPECT_NO_THROW(range("9223372036854775807"));
+  EXPECT_EQ(test::ErrorOf([&] { range("9223372036854775808"); }).detail(),
+            "Not one of those: [\"content-length-range\",1,9223372036854775808]");
+}
+
 }  // namespace
 }  // namespace neon_s3
