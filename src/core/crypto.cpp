@@ -13,13 +13,13 @@ namespace {
 
 constexpr std::size_t kBlockSize = 64;
 
-[[noreturn]] void RaiseRefused() {
-  throw Error(ErrorCode::kSystem, "OpenSSL could not compute SHA-256");
+// Once it has the algorithm, nothing but memory can be missing; most of its functions don't say so.
+inline void Require(int ok) {
+  if (ok != 1) throw std::bad_alloc();
 }
 
-inline void Require(int ok) {
-  if (ok != 1) RaiseRefused();
-}
+// Whether that is what made OpenSSL fail just now.
+bool LacksAlgorithm() { return ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_UNSUPPORTED; }
 
 DigestContext NewContext() {
   DigestContext context(EVP_MD_CTX_new());
@@ -46,7 +46,9 @@ DigestContext StartWithPad(const EVP_MD* md, std::array<unsigned char, kBlockSiz
 }  // namespace
 
 Sha256::Sha256() : md_(EVP_MD_fetch(nullptr, "SHA256", nullptr)), context_(NewContext()) {
-  if (!md_) throw Error(ErrorCode::kSystem, "OpenSSL has no SHA-256");
+  if (md_) return;
+  if (LacksAlgorithm()) throw Error(ErrorCode::kSystem, "OpenSSL has no SHA-256");
+  throw std::bad_alloc();
 }
 
 Sha256Digest Sha256::Digest(std::string_view bytes) {
@@ -89,12 +91,13 @@ Sha256Digest HmacSha256Key::Sign(std::string_view message) {
 
 std::optional<Md5Digest> Md5(std::string_view bytes) {
   Md5Digest digest;
-  std::size_t size = 0;
   ERR_set_mark();  // others look at the queue of errors, too
   const int ok =
-      EVP_Q_digest(nullptr, "MD5", nullptr, bytes.data(), bytes.size(), digest.data(), &size);
+      EVP_Q_digest(nullptr, "MD5", nullptr, bytes.data(), bytes.size(), digest.data(), nullptr);
+  const bool is_lacking = ok != 1 && LacksAlgorithm();
   ERR_pop_to_mark();
-  if (ok != 1 || size != digest.size()) return std::nullopt;
+  if (is_lacking) return std::nullopt;
+  Require(ok);
   return digest;
 }
 

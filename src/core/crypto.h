@@ -20,7 +20,7 @@ struct EvpDeleter {
 using DigestContext = std::unique_ptr<EVP_MD_CTX, EvpDeleter>;
 
 // Fetches the digest once and reuses one context. Not for two threads at once. kSystem where
-// OpenSSL refuses, kOutOfMemory where it has no memory.
+// OpenSSL has no such digest, std::bad_alloc where it has no memory.
 class Sha256 {
  public:
   Sha256();

@@ -17,9 +17,14 @@
 namespace neon_s3 {
 namespace {
 
+// Once; the next time again where it failed.
 void StartCurl() {
-  static const CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (code != CURLE_OK) throw Error(ErrorCode::kSystem, "libcurl could not be started");
+  [[maybe_unused]] static const bool is_started = [] {
+    const CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
+    if (code == CURLE_OUT_OF_MEMORY) throw std::bad_alloc();
+    if (code != CURLE_OK) throw Error(ErrorCode::kSystem, "libcurl could not be started");
+    return true;
+  }();
 }
 
 // libcurl's resolver threads inherit the mask, so that the server's signal handlers never run on

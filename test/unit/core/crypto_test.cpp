@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "core/encoding.h"
+#include "expect_error.h"
 
 namespace neon_s3 {
 namespace {
@@ -53,6 +54,15 @@ TEST(Md5, GivesTheRfcsExamples) {
   };
   EXPECT_EQ(hex(""), "d41d8cd98f00b204e9800998ecf8427e");
   EXPECT_EQ(hex("message digest"), "f96b697d7cb7938d525a2f31aaf161d0");
+}
+
+// As where only FIPS's algorithms may be used, and they are not there.
+TEST(Crypto, DoesWithoutWhatOpensslLacks) {
+  ASSERT_EQ(EVP_set_default_properties(nullptr, "fips=yes"), 1);
+  EXPECT_EQ(Md5("abc"), std::nullopt);
+  EXPECT_ERROR(ErrorCode::kSystem, Sha256());
+  EXPECT_EQ(EVP_set_default_properties(nullptr, ""), 1);
+  EXPECT_NE(Md5("abc"), std::nullopt);
 }
 
 }  // namespace
