@@ -196,16 +196,15 @@ std::optional<std::string> Base64Decoded(std::string_view text) {
   constexpr ByteSet kDigits("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
   std::size_t digits = text.size();
   while (digits > 0 && text.size() - digits < 2 && text[digits - 1] == '=') --digits;
-  // EVP_DecodeBlock skips spaces, and takes an '=' anywhere.
+  // EVP_DecodeBlock skips spaces, and takes an '=' anywhere; what is valid it takes.
   const bool valid = text.size() % 4 == 0 &&
                      std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(digits),
                                  [&](char c) { return kDigits.Has(c); });
   if (!valid) return std::nullopt;
   std::string out(text.size() / 4 * 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()),
-                                   static_cast<int>(text.size()));
-  if (size < 0) return std::nullopt;
+  EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                  reinterpret_cast<const unsigned char*>(text.data()),
+                  static_cast<int>(text.size()));
   out.resize(out.size() - (text.size() - digits));
   return out;
 }

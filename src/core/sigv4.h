@@ -42,7 +42,7 @@ class FieldList {
     std::uint32_t name, value, end;  // offsets into text_
 
     bool operator==(const Field& other) const {
-      return name == other.name && value == other.value && end == other.end;
+      return value == other.value && end == other.end;  // the name starts where the last one ends
     }
   };
   std::string_view name(const Field& field) const;

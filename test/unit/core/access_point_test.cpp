@@ -109,5 +109,29 @@ TEST(AccessPoint, IsNoBucketToMakeOrDelete) {
   EXPECT_ERROR(ErrorCode::kUnsupported, DeleteBucket(kPoint));
 }
 
+TEST(AccessPoint, HasFieldsThatFitAHost) {
+  const std::string longest(63 - 13, 'a');
+  EXPECT_EQ(ParseAccessPoint("arn:aws:s3:eu-west-1:123456789012:accesspoint/" + longest).name,
+            longest);
+  for (const std::string& fields :
+       {"eu-west-1:12345678901:accesspoint/ab", "eu-west-1:12345678901x:accesspoint/ab",
+        "-eu:123456789012:accesspoint/ab", "eu-:123456789012:accesspoint/ab",
+        "EU:123456789012:accesspoint/ab", "eu-west-1:123456789012:accesspoint/",
+        "eu-west-1:123456789012:accesspoint/a_b"}) {
+    EXPECT_ERROR(ErrorCode::kBadArgument, ParseAccessPoint("arn:aws:s3:" + fields)) << fields;
+  }
+  for (const std::size_t size : {51u, 64u}) {
+    EXPECT_ERROR(ErrorCode::kBadArgument,
+                 ParseAccessPoint("arn:aws:s3:eu-west-1:123456789012:accesspoint/" +
+                                  std::string(size, 'a')));
+  }
+}
+
+TEST(AccessPoint, LeavesAnEndpointWithAPathAsItIs) {
+  Endpoint endpoint = AwsEndpoint("us-east-1");
+  endpoint.base_path = "/base";
+  EXPECT_EQ(UrlAt(endpoint), "https://my-point-123456789012.s3.us-east-1.amazonaws.com/base");
+}
+
 }  // namespace
 }  // namespace neon_s3

@@ -187,5 +187,16 @@ TEST(MakeS3Error, SaysThatNothingWasModified) {
   EXPECT_STREQ(error.what(), "object \"a\" in bucket \"files\" was not modified");
 }
 
+TEST(CallerHeaders, GiveWhatTheyHave) {
+  const CallerHeaders headers = Of(kWithHead, {{"If-Match", " \"e\" "}});
+  EXPECT_EQ(headers.Get("if-match"), "\"e\"");
+  EXPECT_EQ(headers.Get("if-none-match"), "");
+  for (S3Request request : {HeadObject("b", "k"), GetObject("b", "k")}) {
+    headers.AddTo(kWithHead, &request);
+    EXPECT_EQ(Text(request), "if-match: \"e\"");
+    EXPECT_EQ(request.retry, Retry::kHarmless);
+  }
+}
+
 }  // namespace
 }  // namespace neon_s3

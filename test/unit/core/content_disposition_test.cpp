@@ -54,5 +54,12 @@ TEST(ContentDisposition, IsForSavingOrForShowing) {
   }
 }
 
+TEST(AttachmentDisposition, CutsALongNameWithoutAnExtension) {
+  const std::string whole(240, 'n');
+  for (const std::string& more : {std::string("n"), std::string(".") + std::string(16, 'x')}) {
+    EXPECT_EQ(AttachmentDisposition(whole + more), AttachmentDisposition(whole));
+  }
+}
+
 }  // namespace
 }  // namespace neon_s3

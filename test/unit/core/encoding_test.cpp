@@ -101,5 +101,15 @@ TEST(Controls, AreFoundAndDropped) {
   EXPECT_FALSE(HasControls("a\xc2\xa0 b\xe2\x80\xae"));
 }
 
+TEST(Controls, AreThoseOfC1TooWhereTheyAreWhole) {
+  EXPECT_EQ(WithoutControls("a\xc2\x85"
+                            "b\xc2\x7f\xc2\xa0\xc2"),
+            "ab\xc2\xc2\xa0\xc2");
+  EXPECT_FALSE(HasControls("\xc2"));
+  EXPECT_FALSE(HasControls("\xc2 "));
+  EXPECT_FALSE(HasControls("\xc2\xa0"));
+  EXPECT_TRUE(HasControls("\xc2\x9f"));
+}
+
 }  // namespace
 }  // namespace neon_s3

@@ -170,5 +170,47 @@ TEST(ValidateBucketName, SaysWhichKindsAreNotSupported) {
   EXPECT_NO_THROW(ValidateBucketName("cache--x-s3-not"));
 }
 
+TEST(ResolveAddress, TakesDnsLabelsForVirtualHostsOnly) {
+  for (const std::string& bucket : {std::string(), std::string("-ab"), std::string("ab-"),
+                                    std::string("a{b"), std::string(64, 'a')}) {
+    EXPECT_ERROR(ErrorCode::kBadArgument, ResolveAddress(kHttps, AddressingStyle::kVirtual, bucket))
+        << bucket;
+  }
+  EXPECT_EQ(ResolveAddress(kHttps, AddressingStyle::kVirtual, std::string(63, 'a')).host,
+            std::string(63, 'a') + ".s3.example.com");
+}
+
+TEST(ValidateBucketName, TakesAnAccessPointOfLimitedLength) {
+  const std::string arn = "arn:aws:s3:eu-west-1:123456789012:accesspoint/";
+  EXPECT_NO_THROW(ValidateBucketName(arn + "files"));
+  EXPECT_ERROR(ErrorCode::kBadArgument, ValidateBucketName(arn + std::string(255, 'a')));
+  EXPECT_ERROR(ErrorCode::kBadArgument, ValidateBucketName("a{bc"));
+}
+
+TEST(IsRegion, HasALimit) {
+  EXPECT_TRUE(IsRegion(std::string(63, 'a')));
+  EXPECT_FALSE(IsRegion(std::string(64, 'a')));
+}
+
+TEST(RegionInHost, FindsNoneInOtherLabels) {
+  for (const char* host : {"s3.files-in-east-1.example.com", "s3.eu-central-.example.com",
+                           "s3.eu-central-x1.example.com"}) {
+    EXPECT_EQ(RegionInHost(host), "") << host;
+  }
+}
+
+TEST(ParseAddressingStyle, KnowsThree) {
+  EXPECT_EQ(ParseAddressingStyle("auto"), AddressingStyle::kAuto);
+  EXPECT_EQ(ParseAddressingStyle("virtual"), AddressingStyle::kVirtual);
+  EXPECT_EQ(ParseAddressingStyle("path"), AddressingStyle::kPath);
+  EXPECT_ERROR(ErrorCode::kBadArgument, ParseAddressingStyle("Path"));
+}
+
+TEST(IsHostName, KnowsWhatIsNone) {
+  EXPECT_TRUE(IsHostName("a_b-1.example.com"));
+  for (const char* host : {"", ".a", "a..b", "A", "a b", "a/"})
+    EXPECT_FALSE(IsHostName(host)) << host;
+}
+
 }  // namespace
 }  // namespace neon_s3

@@ -275,5 +275,71 @@ TEST(Presigner, RefusesCredentialsThatNoUrlCanHold) {
   EXPECT_FALSE(presigner.Presign(request, {"ID", "secret", ""}).url().empty());
 }
 
+// One presigner that goes from one to the other, and one that is made for each.
+TEST(Presigner, SeesEachDifferenceOfTheOrigin) {
+  const Address https{"https", "h.example", "/b"}, http{"http", "h.example", "/b"},
+      other{"https", "i.example", "/b"};
+  const Credentials keys{"AKID", "secret", "token"};
+  const struct {
+    const Address* address;
+    const char* region;
+    Credentials credentials;
+    std::int64_t signed_at;
+  } origins[] = {{&https, "r", keys, 0},
+                 {&http, "r", keys, 0},
+                 {&https, "r", keys, 0},
+                 {&other, "r", keys, 0},
+                 {&other, "q", keys, 0},
+                 {&other, "q", {"OTHER", "secret", "token"}, 0},
+                 {&other, "q", {"OTHER", "terces", "token"}, 0},
+                 {&other, "q", {"OTHER", "terces", ""}, 0},
+                 {&other, "q", {"OTHER", "terces", ""}, 1},
+                 {&other, "q", {"OTHER", "terces", ""}, 86400}};
+  Presigner kept;
+  std::set<std::string> urls;
+  for (const auto& origin : origins) {
+    PresignRequest request{"GET", origin.address, origin.region, "k", 60, origin.signed_at, {}, {}};
+    const std::string url = kept.Presign(request, origin.credentials).url();
+    EXPECT_EQ(url, Presigner().Presign(request, origin.credentials).url());
+    urls.insert(url);
+  }
+  EXPECT_EQ(urls.size(), 9u);  // the first one comes twice
+}
+
+TEST(Presigner, SeesEachDifferenceOfTheKind) {
+  const Address address{"https", "h.example", "/b"};
+  Presigner kept;
+  std::set<std::string> urls;
+  const auto sign = [&](std::int64_t expires_in,
+                        const std::vector<std::pair<const char*, const char*>>& query,
+                        const std::vector<std::pair<const char*, const char*>>& headers) {
+    PresignRequest request{"GET", &address, "r", "k", expires_in, 0, {}, {}};
+    for (const auto& [name, value] : query) AddQueryParameter(name, value, &request.query);
+    for (const auto& [name, value] : headers) AddSignedHeader(name, value, &request.headers);
+    const std::string url = kept.Presign(request, {"AKID", "secret", ""}).url();
+    EXPECT_EQ(url, Presigner().Presign(request, {"AKID", "secret", ""}).url());
+    urls.insert(url);
+  };
+  sign(60, {}, {});
+  sign(61, {}, {});
+  sign(61, {{"a", "b"}}, {});
+  sign(61, {{"a", "c"}}, {});
+  sign(61, {{"a", "c"}}, {{"x-a", "b"}});
+  sign(61, {{"a", "c"}}, {{"x-a", "c"}});
+  EXPECT_EQ(urls.size(), 6u);
+}
+
+TEST(AddQueryParameter, TakesOverridesWithoutControls) {
+  QueryParameters query;
+  AddQueryParameter("response-content-type", "text/plain", &query);
+  AddQueryParameter("a", "\n", &query);
+  AddQueryParameter("b c", "", &query);
+  EXPECT_ERROR(ErrorCode::kBadArgument, AddQueryParameter("Response-Expires", "\n", &query));
+  EXPECT_ERROR(ErrorCode::kBadArgument, AddQueryParameter("b c", "", &query));
+  std::string text;
+  query.AppendTo(&text);
+  EXPECT_EQ(text, "response-content-type=text%2Fplain&a=%0A&b%20c=");
+}
+
 }  // namespace
 }  // namespace neon_s3

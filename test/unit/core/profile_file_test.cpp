@@ -290,5 +290,26 @@ TEST(MergeProfileFiles, PrefersTheCredentialsFileAndNeverMixesKeys) {
   EXPECT_EQ(merged.at("c").region, "c");
 }
 
+TEST(ProfileFile, TakesEachKindOfSpaceAndQuotes) {
+  const Profiles profiles = ParseConfig(
+      "[profile a]\nregion = r1\v# a comment\n[profile b]\nregion = r2\f; a comment\n"
+      "[profile 'c d']\nregion = 'r3\"\n");
+  EXPECT_EQ(profiles.at("a").region, "r1");
+  EXPECT_EQ(profiles.at("b").region, "r2");
+  EXPECT_EQ(profiles.at("c d").region, "'r3\"");
+}
+
+TEST(MergeProfileFiles, TakesTheS3SectionAsAWhole) {
+  ProfileFile credentials = ParseConfigFile(
+      "[default]\nregion = r1\naws_secret_access_key = half\ns3 =\n  addressing_style = path\n");
+  const ProfileFile config = ParseConfigFile(
+      "[default]\nregion = r2\nca_bundle = /ca\naws_access_key_id = AKID\n"
+      "s3 =\n  signature_version = s3v4\n");
+  const Profile merged = MergeProfileFiles(credentials, config).profiles.at("default");
+  EXPECT_EQ(merged.region + merged.ca_bundle, "r1/ca");
+  EXPECT_EQ(merged.s3_addressing_style + merged.s3_signature_version, "path");
+  EXPECT_TRUE(merged.keys.access_key_id.empty());
+}
+
 }  // namespace
 }  // namespace neon_s3

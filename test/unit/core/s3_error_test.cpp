@@ -324,5 +324,45 @@ TEST(S3Error, WritesNoControlCharacters) {
                "object \"ab\" does not exist in bucket \"files\"");
 }
 
+TEST(S3Error, KnowsEachStatusWithoutABody) {
+  const S3Request get = GetObject("b", "k"), head = HeadObject("b", "k");
+  for (const int status : {301, 307}) {
+    EXPECT_NE(Of(head, status, "").hint().find("Check the region"), std::string::npos) << status;
+    EXPECT_EQ(Of(head, status, "").code(), ErrorCode::kRefused) << status;
+  }
+  for (const int status : {401, 403}) {
+    EXPECT_NE(Of(get, status, "").hint().find("Check the policy"), std::string::npos) << status;
+  }
+  for (const int status : {405, 501}) {
+    EXPECT_EQ(Of(get, status, "").hint(), "The endpoint does not have this operation.") << status;
+  }
+  EXPECT_EQ(Of(get, 400, "").hint(), "");
+}
+
+TEST(S3Error, KnowsADeleteMarker) {
+  const auto is_marker = [](const S3Request& request) {
+    return Of(request, 405, "").code() == ErrorCode::kNotFound;
+  };
+  EXPECT_TRUE(is_marker(GetObject("b", "k", "v")));
+  EXPECT_TRUE(is_marker(HeadObject("b", "k", "v")));
+  EXPECT_FALSE(is_marker(GetObject("b", "k")));
+  EXPECT_FALSE(is_marker(DeleteObject("b", "k", "v")));
+}
+
+TEST(S3Error, AddsTheAttemptsToWhatItSays) {
+  EXPECT_EQ(S3Error(ErrorCode::kSystem, 0, "", "m", "", "It broke.").WithAttempts(2).detail(),
+            "It broke, 2 attempts");
+  EXPECT_EQ(S3Error(ErrorCode::kSystem, 0, "", "m", "", "").WithAttempts(2).detail(), "2 attempts");
+  EXPECT_EQ(S3Error(ErrorCode::kSystem, 0, "", "m", "", "It broke.").WithAttempts(1).detail(),
+            "It broke.");
+}
+
+TEST(S3Error, TellsThatTheSourceOfACopyChanged) {
+  S3Request part = UploadPart("b", "k", "u", 1, "");
+  part.source = ObjectName{"from", "s"};
+  part.headers.push_back({"x-amz-copy-source-if-match", "\"e\""});
+  EXPECT_STREQ(Of(part, 412, "").what(), "object \"s\" in bucket \"from\" was changed meanwhile");
+}
+
 }  // namespace
 }  // namespace neon_s3

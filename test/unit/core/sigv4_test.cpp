@@ -106,5 +106,18 @@ TEST(SignedHeaders, AreLowerCaseTrimmedAndCollapsed) {
   EXPECT_EQ(names, "content-type;x-amz-meta-b;x-empty");
 }
 
+TEST(FieldList, ComparesFieldsNotTheirTexts) {
+  const auto list = [](std::initializer_list<std::pair<const char*, const char*>> fields) {
+    QueryParameters query;
+    for (const auto& [name, value] : fields) query.Add(name, value);
+    return query;
+  };
+  EXPECT_TRUE(list({{"a", "b"}, {"c", "d"}}) == list({{"a", "b"}, {"c", "d"}}));
+  EXPECT_FALSE(list({{"a", "bc"}}) == list({{"ab", "c"}}));
+  EXPECT_FALSE(list({{"a", "bc"}, {"d", ""}}) == list({{"a", "b"}, {"cd", ""}}));
+  EXPECT_FALSE(list({{"a", "b"}}) == list({{"a", "b"}, {"", ""}}));
+  EXPECT_FALSE(list({{"a", "b"}}) == list({{"a", "c"}}));
+}
+
 }  // namespace
 }  // namespace neon_s3

@@ -77,5 +77,26 @@ TEST(StandardConfig, RefusesByNameWhatItDoesNotSupport) {
   EXPECT_STREQ(error.what(), "AWS_REGION is \"eu/west\"");
 }
 
+TEST(StandardConfig, KnowsWhatTurnsAValueOff) {
+  variables = {{"AWS_ENDPOINT_URL", "http://a:1"}, {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "True"}};
+  EXPECT_FALSE(Read("[default]\nendpoint_url = http://b:1\n").endpoint.is_set());
+  variables = {};
+  EXPECT_EQ(Show(Read("[default]\nendpoint_url = http://b:1\n").endpoint),
+            "http://b:1 from endpoint_url of profile \"default\"");
+  EXPECT_EQ(Show(Read("[default]\ns3 =\n  use_arn_region = false\n").use_arn_region),
+            "false from s3 use_arn_region of profile \"default\"");
+  variables = {{"AWS_S3_USE_ARN_REGION", "true"}};
+  EXPECT_EQ(Show(Read("[default]\ns3 =\n  use_arn_region = false\n").use_arn_region),
+            "true from AWS_S3_USE_ARN_REGION");
+  variables = {};
+  for (const char* style : {"auto", "virtual", "path"}) {
+    EXPECT_EQ(
+        Read(std::string("[default]\ns3 =\n  signature_version = s3v4\n  addressing_style = ") +
+             style + "\n")
+            .addressing_style.text,
+        style);
+  }
+}
+
 }  // namespace
 }  // namespace neon_s3

@@ -38,5 +38,14 @@ TEST(UploadHeaders, RefuseWhatCannotBe) {
   EXPECT_ERROR(ErrorCode::kBadArgument, Show({{}, {}, "short", true}));
 }
 
+TEST(UploadHeaders, AreSigned) {
+  SignedHeaders headers;
+  UploadHeaders({"image/png", 5, {}, false}).AddTo(&headers);
+  std::string text;
+  headers.AppendCanonicalHeaders(&text);
+  EXPECT_EQ(text, "content-type:image/png\ncontent-length:5\nif-none-match:*\n");
+  EXPECT_ERROR(ErrorCode::kBadArgument, UploadHeaders({"image/png", {}, {}, true}).AddTo(&headers));
+}
+
 }  // namespace
 }  // namespace neon_s3

@@ -44,5 +44,10 @@ TEST(UploadLimits, SaysWhichTypeItRefuses) {
   EXPECT_ERROR(ErrorCode::kBadArgument, RefuseType(std::nullopt));
 }
 
+TEST(UploadLimits, TypesMatchWithSpaceAround) {
+  EXPECT_TRUE(MatchesType(" \timage/png\t ", "image/png"));
+  EXPECT_FALSE(MatchesType(" \t", "image/png"));
+}
+
 }  // namespace
 }  // namespace neon_s3

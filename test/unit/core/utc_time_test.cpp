@@ -155,5 +155,15 @@ TEST(ParseIso8601, RefusesTheRest) {
   for (const char* text : texts) EXPECT_EQ(ParseIso8601(text), std::nullopt) << text;
 }
 
+TEST(ParseHttpDate, KnowsTheNamesOfUtc) {
+  for (const char* zone : {"GMT", "UTC", "UT", "Z", "+0000", "-00:00"}) {
+    EXPECT_EQ(ParseHttpDate(std::string("Sun, 06 Nov 1994 08:49:37 ") + zone), 784111777) << zone;
+  }
+  for (const char* zone : {"", "CET", "+0060", "+2400", "+01"}) {
+    EXPECT_EQ(ParseHttpDate(std::string("Sun, 06 Nov 1994 08:49:37 ") + zone), std::nullopt)
+        << zone;
+  }
+}
+
 }  // namespace
 }  // namespace neon_s3
