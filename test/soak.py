@@ -327,6 +327,7 @@ class Run:
             time.sleep(1)
             beat += 1
             self.disturb(beat)
+            if self.watch.closed: return self.fail('the server died or restarted: see its log')
             if beat % 5 == 0: self.sample()
             if beat % 10 == 0: self.fault.control('forget')
             if not self.s3_answers(): self.start_s3()
@@ -433,6 +434,7 @@ def main():
     if arguments.conf: return print(conf(), end='')
     run = Run(arguments.seed, arguments.minutes)
     run.go()
+    run.over.set()
     run.summary()
     run.fault.stop()
     sys.exit(1 if run.failures else 0)
