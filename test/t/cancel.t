@@ -199,7 +199,7 @@ sub cancelled_upload {
   my ($is_under_way, @settings) = @_;
   my $session = $db->session(@settings);
   $session->start($statements{put_large});
-  wait_until($is_under_way);
+  wait_until(sub { $is_under_way->($session) });
   my $started = time;
   $db->do("SELECT pg_cancel_backend($session->{pid});");
   refused($session->result, '57014', 'cancelled');
@@ -222,7 +222,9 @@ subtest 'an upload to S3, far away' => sub {
   my $bucket = new_bucket();
   my ($port) = $ENV{S3_ENDPOINT} =~ /:(\d+)/;
   my $uploads = sub { $db->value(s3_settings($bucket), 'SELECT count(*) FROM s3_list_multipart_uploads();') };
-  cancelled_upload($uploads, s3_settings($bucket, %patient, endpoint => 'http://127.0.0.1:' . far_away($port, 200)));
+  # Until its id has come back, nobody can end it.
+  my $sends = sub { my ($session) = @_; $db->value("SELECT count(*) FROM s3_progress WHERE pid = $session->{pid} AND bytes_done > 0;") };
+  cancelled_upload($sends, s3_settings($bucket, %patient, endpoint => 'http://127.0.0.1:' . far_away($port, 200)));
   is $uploads->(), 0, '... and nothing of it is left';
 };
 

@@ -45,7 +45,7 @@ ALTER EXTENSION neon_s3 ADD FUNCTION s3_tells();
 ALTER EXTENSION neon_s3 ADD FUNCTION s3_says();
 ALTER EXTENSION neon_s3 ADD FUNCTION s3_ends();
 SQL
-($status, $out, $err) = run_program([ @fuzz, '--seconds', 8, '--seed', $seed, '--only', 's3_(internal|late|tells|says|ends)', '--prepare', $broken ], undef, $server->{env});
+($status, $out, $err) = run_program([ @fuzz, '--seconds', 20, '--seed', $seed, '--only', 's3_(internal|late|tells|says|ends)', '--prepare', $broken ], undef, $server->{env});
 isnt $status, 0, 'broken rules make it fail';
 is $err, '', '... and nothing else';
 like $out, qr/^FAILED: $_/m, "... $_"

@@ -110,7 +110,8 @@ subtest 'keys of a KMS' => sub {
   my $part = curl(PUT => sql("s3_presign_upload_part('kms-parts', $upload, 1)"), body => 'hidden');
   sql("s3_complete_multipart_upload('kms-parts', $upload, " . lit([ { part_number => 1, etag => $part->{headers}{etag} } ]) . ')');
   $is_encrypted->('kms-parts', "'hidden'");
-  refused((try("SELECT s3_put_object('kms', 'x', " . headers(%kms, 'x-amz-server-side-encryption-aws-kms-key-id' => 'no-key') . ');'))[0], '28000', 'no such key', detail => qr/no-key/);
+  my ($no_key) = try("SELECT s3_put_object('kms', 'x', " . headers(%kms, 'x-amz-server-side-encryption-aws-kms-key-id' => 'no-key') . ');');
+  refused($no_key, $no_key->{detail} =~ /HTTP status 403/ ? '28000' : '38000', 'no such key', detail => qr/no-key/);
 };
 
 subtest 'object lock' => sub {
@@ -184,8 +185,8 @@ subtest 'a multipart upload with a key of the customer' => sub {
   my $upload = lit(sql("s3_create_multipart_upload('secret-parts', 'text/plain', " . headers(sse('k')) . ')'));
   my $part = curl(PUT => sql("s3_presign_upload_part('secret-parts', $upload, 1, " . headers(sse('k')) . ')'), headers => { sse('k') }, body => 'hidden');
   is $part->{status}, 200, 'a part, by a URL that has the key signed' or diag $part->{body};
-  is sql("etag IS NULL FROM s3_complete_multipart_upload('secret-parts', $upload, " . lit([ { part_number => 1, etag => $part->{headers}{etag} } ]) . ')'), 't',
-    'complete: Ceph tells no ETag without the key';
+  like sql("coalesce(etag, 'none') FROM s3_complete_multipart_upload('secret-parts', $upload, " . lit([ { part_number => 1, etag => $part->{headers}{etag} } ]) . ')'),
+    qr/\A(none|"?[0-9a-f]{32}-1"?)\z/, 'complete: Ceph 16 tells no ETag without the key';
   is sql("encode(s3_get_object('secret-parts', " . headers(sse('k')) . "), 'escape')"), 'hidden', 'get';
   refused((try("SELECT s3_get_object('secret-parts');"))[0], '38000', '... not without it');
 };
