@@ -113,7 +113,7 @@ TEST(AccessPoint, HasFieldsThatFitAHost) {
   const std::string longest(63 - 13, 'a');
   EXPECT_EQ(ParseAccessPoint("arn:aws:s3:eu-west-1:123456789012:accesspoint/" + longest).name,
             longest);
-  for (const std::string& fields :
+  for (const std::string fields :
        {"eu-west-1:12345678901:accesspoint/ab", "eu-west-1:12345678901x:accesspoint/ab",
         "-eu:123456789012:accesspoint/ab", "eu-:123456789012:accesspoint/ab",
         "EU:123456789012:accesspoint/ab", "eu-west-1:123456789012:accesspoint/",
