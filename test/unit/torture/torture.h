@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <new>
+#include <regex>
 #include <string>
 #include <string_view>
 
@@ -49,8 +50,10 @@ std::string OutcomeOf(const Body& body) {
   } catch (const Error& error) {
     FailingAllocation::End();
     if (error.code() == ErrorCode::kOutOfMemory) return kNoMemory;
-    return std::to_string(static_cast<int>(error.code())) + ": " + error.what() + "|" +
-           error.detail() + "|" + error.hint();
+    const std::string detail =
+        std::regex_replace(error.detail(), std::regex(" after [0-9]+ ms"), "");
+    return std::to_string(static_cast<int>(error.code())) + ": " + error.what() + "|" + detail +
+           "|" + error.hint();
   }
 }
 
