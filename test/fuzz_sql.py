@@ -323,7 +323,8 @@ class Session(threading.Thread):
         except psycopg.Error as error:
             ended, self.since = time.monotonic(), None
             state = error.sqlstate or 'lost'
-            self.check(state, [error.diag.message_primary or str(error), error.diag.message_detail, error.diag.message_hint, error.diag.context], 'ERROR')
+            self.check(state, [error.diag.message_primary or str(error), error.diag.message_detail, error.diag.message_hint, error.diag.context],
+                       error.diag.severity_nonlocalized or 'ERROR')
         self.run_.states[state] += 1
         # At commit PostgreSQL has no statement_timeout, and a cursor WITH HOLD is read to its end there.
         if timeout and not re.match('COMMIT|DECLARE c CURSOR WITH HOLD', statement): self.check_time(statement, timeout, started, ended, self.waited() - waited)
