@@ -63,11 +63,12 @@ class Report : public testing::Environment {
 
 }  // namespace
 
-// The other forms of the standard library's come to these.
+// The other forms of the standard library's come to these, but AddressSanitizer has its own.
 void* operator new(std::size_t size) {
   if (void* memory = Allocate(size)) return memory;
   throw std::bad_alloc();
 }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return Allocate(size); }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
