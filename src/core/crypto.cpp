@@ -70,21 +70,32 @@ HmacSha256Key::HmacSha256Key(Sha256& sha256, std::string_view key) : work_(NewCo
   OPENSSL_cleanse(block.data(), block.size());
 }
 
+namespace {
+
+// Where a copy lacked memory OpenSSL 3.5 leaves what crashes the next copy.
+void CopyContext(EVP_MD_CTX* to, const EVP_MD_CTX* from) {
+  const int ok = EVP_MD_CTX_copy_ex(to, from);
+  if (!ok) EVP_MD_CTX_reset(to);
+  Require(ok);
+}
+
+}  // namespace
+
 HmacSha256Key::HmacSha256Key() : inner_(NewContext()), outer_(NewContext()), work_(NewContext()) {}
 
 HmacSha256Key HmacSha256Key::WithPrefix(std::string_view prefix) const {
   HmacSha256Key key;
-  Require(EVP_MD_CTX_copy_ex(key.inner_.get(), inner_.get()));
+  CopyContext(key.inner_.get(), inner_.get());
   Require(EVP_DigestUpdate(key.inner_.get(), prefix.data(), prefix.size()));
-  Require(EVP_MD_CTX_copy_ex(key.outer_.get(), outer_.get()));
+  CopyContext(key.outer_.get(), outer_.get());
   return key;
 }
 
 Sha256Digest HmacSha256Key::Sign(std::string_view message) {
-  Require(EVP_MD_CTX_copy_ex(work_.get(), inner_.get()));
+  CopyContext(work_.get(), inner_.get());
   Require(EVP_DigestUpdate(work_.get(), message.data(), message.size()));
   const Sha256Digest inner = Finish(work_.get());
-  Require(EVP_MD_CTX_copy_ex(work_.get(), outer_.get()));
+  CopyContext(work_.get(), outer_.get());
   Require(EVP_DigestUpdate(work_.get(), inner.data(), inner.size()));
   return Finish(work_.get());
 }

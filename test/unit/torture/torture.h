@@ -34,7 +34,7 @@ inline bool IsLibcurlsWord(const std::string& outcome) {
   for (const char* word :
        {"invalid endpoint", "invalid URL of an HTTP proxy", "is larger than the limit",
         "getaddrinfo() thread failed to start", "Could not resolve host: 127.0.0.1",
-        "malformed reply from the container"}) {
+        "is not permitted", "malformed reply from the container"}) {
     if (outcome.find(word) != std::string::npos) return true;
   }
   return false;
