@@ -8,10 +8,6 @@
 #include "pg/result.h"
 #include "pg/s3_call.h"
 
-extern "C" {
-#include "storage/ipc.h"
-}
-
 namespace neon_s3 {
 namespace {
 
@@ -30,7 +26,6 @@ struct Export {
   Output* output;
   char* buffer;
   std::size_t size;
-  Export* outer;  // the query of that one runs this one
 };
 
 const char* ContentType(const CopyOptions& copy) {
@@ -73,44 +68,23 @@ void FinishUpload(Export* e) {
 
 // ---------------------------------------------------------------- what fails leaves nothing
 
-Export* running = nullptr;  // the innermost
-
 void Abandon(const Export& e) {
   e.call->RunLast([&](S3Client& s3) { e.output->upload.Abandon(s3); });
 }
 
-// Ends what is running when its call's memory goes: with the transaction of a session that is
-// terminated, if a temporary table made that end before AbandonAll() could see to it.
+// A session that is terminated does not get to PG_CATCH(): its transaction's end takes the memory.
 struct Watch {
   ~Watch() {
-    for (Export** at = &running; *at != nullptr; at = &(*at)->outer) {
-      if (*at != watched) continue;
-      *at = watched->outer;
-      Abandon(*watched);
-      return;
-    }
+    if (running != nullptr) Abandon(*running);
   }
 
-  Export* watched = nullptr;
+  const Export* running = nullptr;
 };
-
-// A session that is terminated does not get to PG_CATCH().
-void AbandonAll(int, Datum) {
-  for (; running != nullptr; running = running->outer) Abandon(*running);
-}
-
-void WatchExit() {
-  static bool is_watched = false;
-  if (!is_watched) before_shmem_exit(AbandonAll, 0);
-  is_watched = true;
-}
 
 std::uint64_t Run(Export* e, const char* query, List* options) {
   volatile std::uint64_t rows = 0;
-  WatchExit();
   auto& watch = Owned<Watch>();
-  e->outer = running;
-  running = watch.watched = e;
+  watch.running = e;
   PG_TRY();
   {
     rows = CopyQueryTo(query, options, {Take, e});
@@ -118,14 +92,12 @@ std::uint64_t Run(Export* e, const char* query, List* options) {
   }
   PG_CATCH();
   {
-    watch.watched = nullptr;
-    running = e->outer;
+    watch.running = nullptr;
     Abandon(*e);
     PG_RE_THROW();
   }
   PG_END_TRY();
-  watch.watched = nullptr;
-  running = e->outer;
+  watch.running = nullptr;
   return rows;
 }
 
@@ -146,7 +118,7 @@ Datum neon_s3_export_query(PG_FUNCTION_ARGS) {
   auto& output = Owned<Output>(copy.compression);
   // All of the target is read before the query runs, which may change what it has views of.
   call.Run([&](S3Client&) { output.upload.Begin(call.bucket(), *key, ContentType(copy)); });
-  Export e = {&call, &output, static_cast<char*>(palloc(kBufferSize)), 0, nullptr};
+  Export e = {&call, &output, static_cast<char*>(palloc(kBufferSize)), 0};
   const std::uint64_t rows = Run(&e, query, copy.options);
   Row row;
   row.BigInt(static_cast<std::int64_t>(rows));
