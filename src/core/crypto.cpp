@@ -27,6 +27,13 @@ DigestContext NewContext() {
   return context;
 }
 
+// Where a copy lacked memory OpenSSL 3.5 leaves what crashes the next copy.
+void CopyContext(EVP_MD_CTX* to, const EVP_MD_CTX* from) {
+  const int ok = EVP_MD_CTX_copy_ex(to, from);
+  if (!ok) EVP_MD_CTX_reset(to);
+  Require(ok);
+}
+
 Sha256Digest Finish(EVP_MD_CTX* context) {
   Sha256Digest digest;
   Require(EVP_DigestFinal_ex(context, digest.data(), nullptr));
@@ -69,17 +76,6 @@ HmacSha256Key::HmacSha256Key(Sha256& sha256, std::string_view key) : work_(NewCo
   outer_ = StartWithPad(sha256.md(), block, 0x5c);
   OPENSSL_cleanse(block.data(), block.size());
 }
-
-namespace {
-
-// Where a copy lacked memory OpenSSL 3.5 leaves what crashes the next copy.
-void CopyContext(EVP_MD_CTX* to, const EVP_MD_CTX* from) {
-  const int ok = EVP_MD_CTX_copy_ex(to, from);
-  if (!ok) EVP_MD_CTX_reset(to);
-  Require(ok);
-}
-
-}  // namespace
 
 HmacSha256Key::HmacSha256Key() : inner_(NewContext()), outer_(NewContext()), work_(NewContext()) {}
 
