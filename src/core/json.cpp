@@ -89,7 +89,6 @@ class Builder : public nlohmann::json_sax<Json> {
     return true;
   }
   bool Open(Json value) {
-    open_.reserve(open_.size() + 1);
     open_.push_back(Put(std::move(value)));
     return true;
   }
