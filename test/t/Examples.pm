@@ -65,8 +65,7 @@ sub install_packages {
 # examples/schema.sql in a server of its own, its bucket, and browsers let in from @origins. (server, database)
 sub example_database {
   my ($bucket, @origins) = @_;
-  my $conf = join '', map { s/^SET (.*?) = (.*);$/$1 = $2\n/r } s3_settings($bucket);
-  my $server = own_server(preload => 1, conf => $conf);
+  my $server = own_server(preload => 1, conf => conf_lines(s3_settings($bucket)));
   my $db = $server->new_database;
   my ($status, $out, $err) = $db->psql('', '-f', repo_dir() . '/examples/schema.sql');
   die "schema.sql: $out$err" if $status;

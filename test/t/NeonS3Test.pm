@@ -18,7 +18,7 @@ use JSON::PP ();
 use Test::More;
 use Time::HiRes ();
 
-our @EXPORT = qw(lit ident json from_json run_program curl new_bucket s3_keys s3_settings own_server repo_dir
+our @EXPORT = qw(lit ident json from_json run_program curl new_bucket s3_keys s3_settings conf_lines own_server repo_dir
   refused has_boto3 boto3 wait_until awkward_keys far_away);
 our @EXPORT_OK = qw(shown);
 
@@ -374,6 +374,9 @@ sub s3_settings {
     region => $ENV{S3_REGION}, endpoint => $ENV{S3_ENDPOINT}, bucket => $bucket // '', %more);
   return map { "SET neon_s3.$_ = " . lit($settings{$_}) . ';' } sort keys %settings;
 }
+
+# The same statements as lines of postgresql.conf.
+sub conf_lines { return join '', map { s/\ASET (.*);\z/$1/r . "\n" } @_ }
 
 # {status, body, headers (lower-case name => value)}. options: headers (hash), body (characters), and
 # arguments (of curl's).

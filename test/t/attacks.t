@@ -309,7 +309,7 @@ subtest 'session_replication_role and logical replication' => sub {
   reset_all();
   drain();
 
-  my $own = own_server(preload => 1, conf => join "\n", 'wal_level = logical', map({ s/\ASET (.*);\z/$1/r } @real), '');
+  my $own = own_server(preload => 1, conf => "wal_level = logical\n" . conf_lines(@real));
   my ($publisher, $subscriber) = map { $own->new_database($_) } qw(publisher subscriber);
   $_->do('CREATE EXTENSION neon_s3;', 'SET client_min_messages = error;', 'SELECT s3_create_files_table();', 'SELECT s3_track_files();', 'SELECT s3_arm_lifecycle();')
     for $publisher, $subscriber;

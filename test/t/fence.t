@@ -10,7 +10,7 @@ use Test::More;
 use Time::HiRes ();
 
 my $bucket = new_bucket();
-my $server = own_server(preload => 1, conf => join "\n", map({ s/\ASET (.*);\z/$1/r } s3_settings($bucket)), '');
+my $server = own_server(preload => 1, conf => conf_lines(s3_settings($bucket)));
 my $db = $server->new_database('app');
 $db->do('CREATE EXTENSION neon_s3;', 'CREATE ROLE web;', <<'SQL');
 SELECT s3_create_files_table();

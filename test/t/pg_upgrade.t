@@ -9,7 +9,7 @@ use NeonS3Test;
 use Test::More;
 
 my $bucket = new_bucket();
-my %options = (preload => 1, conf => join "\n", "neon_s3.worker_database = 'app'", map({ s/\ASET (.*);\z/$1/r } s3_settings($bucket)), '');
+my %options = (preload => 1, conf => "neon_s3.worker_database = 'app'\n" . conf_lines(s3_settings($bucket)));
 my $old = own_server(%options, pg_config => $ENV{NEON_S3_OLD_PG_CONFIG});
 my $new = own_server(%options);
 my ($from, $to) = map { int($_->value('SHOW server_version_num;') / 10000) } $old, $new;

@@ -10,10 +10,8 @@ use Time::HiRes ();
 
 my $bucket = new_bucket();
 my $has_cron = -e (run_program([ $ENV{PG_CONFIG} // 'pg_config', '--pkglibdir' ]))[1] =~ s/\s+\z//r . '/pg_cron.so';
-my $server = own_server(preload => 1, conf => join "\n",
-  map({ s/\ASET (.*);\z/$1/r } s3_settings($bucket)),
-  'log_statement = none',
-  $has_cron ? ("shared_preload_libraries = 'neon_s3,pg_cron'", "cron.database_name = 'app'") : (), "");
+my $server = own_server(preload => 1, conf => conf_lines(s3_settings($bucket), 'SET log_statement = none;',
+  $has_cron ? ("SET shared_preload_libraries = 'neon_s3,pg_cron';", "SET cron.database_name = 'app';") : ()));
 my $socket = $server->{env}{PGHOST};
 if ($has_cron) {
   $server->append_conf("cron.host = '$socket'");

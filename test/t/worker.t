@@ -10,15 +10,8 @@ use Test::More;
 
 my $bucket = new_bucket();
 my $fault = FaultServer->new;
-my $server = own_server(preload => 1, conf => <<"CONF");
-neon_s3.worker_database = 'app, "Other One", absent'
-neon_s3.worker_interval = 1
-neon_s3.endpoint = '$ENV{S3_ENDPOINT}'
-neon_s3.region = '$ENV{S3_REGION}'
-neon_s3.bucket = '$bucket'
-neon_s3.access_key_id = '$ENV{S3_ACCESS_KEY_ID}'
-neon_s3.secret_access_key = '$ENV{S3_SECRET_ACCESS_KEY}'
-CONF
+my $server = own_server(preload => 1, conf => conf_lines(s3_settings($bucket), 'SET neon_s3.worker_interval = 1;',
+  q{SET neon_s3.worker_database = 'app, "Other One", absent';}));
 
 my $insert = sub { "INSERT INTO s3_files (object_key, file_url, user_id) VALUES ('$_[0]', 'u', 'me');" };
 my @dbs = map { $server->new_database($_) } 'app', 'Other One', 'unnamed';
