@@ -45,6 +45,12 @@ void AssignAddressingStyle(int value, void* extra) {
 
 // ---------------------------------------------------------------- validated texts
 
+bool RefuseWithoutMemory() {
+  GUC_check_errcode(ERRCODE_OUT_OF_MEMORY);
+  GUC_check_errmsg("out of memory");
+  return false;
+}
+
 template <typename Validate>
 bool CheckText(const char* value, const Validate& validate) {
   ErrorReport report;
@@ -102,12 +108,17 @@ bool CheckSecret(Secret& secret, char** newval, void** extra, GucSource source) 
   const char* value = *newval;
   if (masked) value = IsParallelWorker() && secret.configured != nullptr ? secret.configured : "";
   *extra = GucStrdup(value);
-  if (*extra == nullptr) return false;
+  if (*extra == nullptr) return RefuseWithoutMemory();
   if (source >= PGC_S_CLIENT || masked) return true;
 
   char* mask = GucStrdup(kMask);
-  char* configured = strdup(value);
-  if (mask == nullptr || configured == nullptr) return false;
+  char* configured = mask == nullptr ? nullptr : strdup(value);
+  if (configured == nullptr) {
+    GucFree(*extra);
+    *extra = nullptr;
+    GucFree(mask);
+    return RefuseWithoutMemory();
+  }
   if (source > PGC_S_DEFAULT) std::swap(secret.configured, configured);
   if (configured != nullptr) explicit_bzero(configured, std::strlen(configured));
   std::free(configured);
@@ -177,7 +188,7 @@ void DefineSecret(const char* name, const char* description) {
 // The "extra" says whether somebody set it: environment and profile count only where nobody did.
 bool NoteWhetherSet(void** extra, GucSource source) {
   auto* is_set = static_cast<bool*>(GucMalloc(sizeof(bool)));
-  if (is_set == nullptr) return false;
+  if (is_set == nullptr) return RefuseWithoutMemory();
   *is_set = source > PGC_S_DEFAULT;
   *extra = is_set;
   return true;
@@ -342,8 +353,7 @@ void DefinePlaceSettings() {
   DefineCustomEnumVariable("neon_s3.addressing_style",
                            "Where the bucket stands in a URL: in the host or in the path.",
                            "virtual: in the host. path: in the path. auto: in the host at Amazon "
-                           "S3, unless its name has "
-                           "a dot; else in the path.",
+                           "S3, unless its name has a dot; else in the path.",
                            /*valueAddr=*/&addressing_style,
                            /*bootValue=*/static_cast<int>(AddressingStyle::kAuto),
                            /*options=*/kAddressingStyles,
