@@ -87,9 +87,10 @@ Endpoint ParseEndpointUrl(const std::string& url) {
   }
   const std::unique_ptr<CURLU, CurlDeleter> handle(curl_url());
   if (!handle) throw std::bad_alloc();
-  const bool parsed = curl_url_set(handle.get(), CURLUPART_URL, url.c_str(),
-                                   CURLU_PATH_AS_IS | CURLU_DISALLOW_USER) == CURLUE_OK;
-  if (!parsed) Refuse(url);
+  const CURLUcode code = curl_url_set(handle.get(), CURLUPART_URL, url.c_str(),
+                                      CURLU_PATH_AS_IS | CURLU_DISALLOW_USER);
+  if (code == CURLUE_OUT_OF_MEMORY) throw std::bad_alloc();
+  if (code != CURLUE_OK) Refuse(url);
 
   const auto part = [&](CURLUPart which, unsigned flags) {
     return Part(handle.get(), which, flags, url);
