@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -20,6 +21,20 @@ inline void Require(int ok) {
 
 // Whether that is what made OpenSSL fail just now.
 bool LacksAlgorithm() { return ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_UNSUPPORTED; }
+
+// A library context that lacks memory when it looks for its first digest never finds any (OpenSSL
+// 3.0): then one of our own does, which stays.
+EVP_MD* FetchSha256() {
+  static OSSL_LIB_CTX* own = nullptr;
+  if (EVP_MD* const md = EVP_MD_fetch(nullptr, "SHA256", nullptr)) return md;
+  if (own == nullptr) own = OSSL_LIB_CTX_new();
+  EVP_MD* const md = own == nullptr ? nullptr : EVP_MD_fetch(own, "SHA256", nullptr);
+  if (md != nullptr) return md;
+  const bool is_lacking = LacksAlgorithm();
+  OSSL_LIB_CTX_free(std::exchange(own, nullptr));
+  if (is_lacking) throw Error(ErrorCode::kSystem, "OpenSSL has no SHA-256");
+  throw std::bad_alloc();
+}
 
 DigestContext NewContext() {
   DigestContext context(EVP_MD_CTX_new());
@@ -52,11 +67,7 @@ DigestContext StartWithPad(const EVP_MD* md, std::array<unsigned char, kBlockSiz
 
 }  // namespace
 
-Sha256::Sha256() : md_(EVP_MD_fetch(nullptr, "SHA256", nullptr)), context_(NewContext()) {
-  if (md_) return;
-  if (LacksAlgorithm()) throw Error(ErrorCode::kSystem, "OpenSSL has no SHA-256");
-  throw std::bad_alloc();
-}
+Sha256::Sha256() : md_(FetchSha256()), context_(NewContext()) {}
 
 Sha256Digest Sha256::Digest(std::string_view bytes) {
   Require(EVP_DigestInit_ex2(context_.get(), md_.get(), nullptr));
