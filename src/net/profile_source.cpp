@@ -247,6 +247,8 @@ bool ProfileSource::Reread(WatchedFile* file, MonotonicTime now) {
 
 const std::string& ProfileSource::HomeDirectory() {
   if (home_) return *home_;
+  // glibc crashes where its first look finds no memory.
+  ::operator delete(::operator new(1 << 16));
   std::array<char, 16384> buffer;
   struct passwd entry;
   struct passwd* found = nullptr;
