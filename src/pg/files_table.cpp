@@ -261,6 +261,7 @@ struct KeptPlan {
   Plan plan;
 };
 
+MemoryContext plans_context = nullptr;
 HTAB* kept_plans = nullptr;
 int running = 0;  // plans that run: while there are any, none is freed
 
@@ -275,18 +276,25 @@ void DropAll() {
   while (auto* kept = static_cast<KeptPlan*>(hash_seq_search(&status))) Drop(kept);
 }
 
+// Where memory ends half-way, the next call begins anew.
+void MakePlans() {
+  if (plans_context == nullptr) {
+    plans_context = AllocSetContextCreate(TopMemoryContext, "neon_s3 plans", ALLOCSET_SMALL_SIZES);
+  }
+  MemoryContextReset(plans_context);
+  HASHCTL control = {};
+  control.keysize = sizeof(PlanKey);
+  control.entrysize = sizeof(KeptPlan);
+  control.hcxt = plans_context;
+  kept_plans =
+      hash_create("neon_s3 plans", kMaxPlans, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
 // What is prepared is kept until PostgreSQL's plan cache says that it is not valid any more: then
 // the table or a schema has changed, and columns may have other names and types. Changes of the
 // search_path and of the role need no new statement, and the plan cache plans it anew by itself.
 Plan FindPlan(const PlanKey& key) {
-  if (kept_plans == nullptr) {
-    HASHCTL control = {};
-    control.keysize = sizeof(PlanKey);
-    control.entrysize = sizeof(KeptPlan);
-    control.hcxt = TopMemoryContext;
-    kept_plans =
-        hash_create("neon_s3 plans", kMaxPlans, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-  }
+  if (kept_plans == nullptr) MakePlans();
   auto* kept = static_cast<KeptPlan*>(hash_search(kept_plans, &key, HASH_FIND, nullptr));
   if (kept != nullptr && SPI_plan_is_valid(kept->plan.statement)) return kept->plan;
 

@@ -197,9 +197,9 @@ void OnInvalidation(Datum, Oid) { ++generation; }
 
 void StartCache() {
   if (cache_context == nullptr) {
-    CacheRegisterRelcacheCallback(OnInvalidation, 0);
     cache_context =
         AllocSetContextCreate(TopMemoryContext, "neon_s3 governed tables", ALLOCSET_SMALL_SIZES);
+    CacheRegisterRelcacheCallback(OnInvalidation, 0);  // once: it needs no memory
   }
   MemoryContextReset(cache_context);
   HASHCTL control = {};
@@ -228,13 +228,14 @@ GovernedTable Copy(GovernedTable record) {
 // What is read while an invalidation arrives is not kept.
 void Keep(const Extension& extension, Oid relation, const GovernedTable& record) {
   if (cached_generation != generation) return;
-  bool found;
-  auto* entry = static_cast<CachedRecord*>(hash_search(cache, &relation, HASH_ENTER, &found));
-  entry->schema = InvalidOid;
+  cached_generation = 0;  // without memory for it, the cache starts anew
+  const uint64 current = generation;
+  auto* entry = static_cast<CachedRecord*>(hash_search(cache, &relation, HASH_ENTER, nullptr));
   MemoryContext caller = MemoryContextSwitchTo(cache_context);
   entry->record = Copy(record);
   MemoryContextSwitchTo(caller);
   entry->schema = extension.schema;
+  cached_generation = current;
 }
 
 GovernedTable FindRecord(const Extension& extension, Oid relation) {

@@ -38,14 +38,15 @@ void CheckContentType(const GovernedTable& table, const OptionalText& content_ty
 TupleDesc FileDesc() {
   static TupleDesc desc = nullptr;
   if (desc != nullptr) return desc;
-  MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
   TupleDesc made = CreateTemplateTupleDesc(5);
   TupleDescInitEntry(made, 1, "id", INT8OID, -1, 0);
   TupleDescInitEntry(made, 2, "object_key", TEXTOID, -1, 0);
   TupleDescInitEntry(made, 3, "file_url", TEXTOID, -1, 0);
   TupleDescInitEntry(made, 4, "user_id", TEXTOID, -1, 0);
   TupleDescInitEntry(made, 5, "upload_timestamp", TIMESTAMPTZOID, -1, 0);
-  desc = BlessTupleDesc(made);
+  BlessTupleDesc(made);
+  MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
+  desc = CreateTupleDescCopy(made);
   MemoryContextSwitchTo(caller);
   return desc;
 }

@@ -50,6 +50,7 @@ struct ServerCache {
 
 // Made at the first call, never destroyed.
 ServerCache* cache = nullptr;
+alignas(ServerCache) unsigned char cache_bytes[sizeof(ServerCache)];
 
 void OnCatalogChange(Datum, int, uint32) { ++cache->catalog_generation; }
 
@@ -61,14 +62,15 @@ void OnTransactionEnd(XactEvent event, void*) {
   cache->retired.clear();
 }
 
+// What can fail comes first.
 void Start() {
-  Guard([] { cache = new ServerCache(); });
+  RegisterXactCallback(OnTransactionEnd, nullptr);
+  cache = new (cache_bytes) ServerCache();
   // Those that roles_is_member_of() depends on (the last three) are among them.
   for (const int id : {FOREIGNSERVEROID, USERMAPPINGOID, FOREIGNDATAWRAPPEROID, AUTHOID,
                        AUTHMEMROLEMEM, DATABASEOID}) {
     CacheRegisterSyscacheCallback(id, OnCatalogChange, 0);
   }
-  RegisterXactCallback(OnTransactionEnd, nullptr);
 }
 
 // C++ side.
