@@ -49,7 +49,8 @@ void DropAll() {
   }
 }
 
-SPIPlanPtr FindPlan(Oid table, Gate gate) {
+// Inlined, its variable would be one that longjmp clobbers, says g++ 16.
+pg_noinline SPIPlanPtr FindPlan(Oid table, Gate gate) {
   SPIPlanPtr plan = kept.table == table ? kept.plans[gate] : nullptr;
   if (plan != nullptr && SPI_plan_is_valid(plan)) return plan;
   plan = Prepare(table, gate);
