@@ -1,4 +1,5 @@
-# One version everywhere; META.json by PGXN's rules; packages and containers name files and packages that are there.
+# One version everywhere; META.json by PGXN's rules; packages and containers name files and packages that are there;
+# the extension in directories of its own.
 use v5.32;
 use warnings;
 use utf8;
@@ -101,6 +102,28 @@ for my $how ('CLANG=/nowhere/clang', 'with_llvm=no') {
   is $status, 0, "make install $how";
   unlike $commands, qr/clang|llvm|bitcode/, '... builds and installs no bitcode';
   is $said, '', '... and says nothing';
+}
+
+# ---------------------------------------------------------------- elsewhere
+
+SKIP: {
+  skip 'extension_control_path came with PostgreSQL 18', 1 if NeonS3Test->server->value('SHOW server_version_num;') < 180000;
+  subtest 'outside of the directories of PostgreSQL' => sub {
+    my $server = own_server(preload => 1);
+    my ($lib, $share) = map { chomp(my $path = (NeonS3Test::run_program([ "$server->{bin}/pg_config", $_ ]))[1]); $path } qw(--pkglibdir --sharedir);
+    my $elsewhere = "$server->{dir}/elsewhere";
+    mkdir $_ or die "$_: $!" for $elsewhere, "$elsewhere/extension";
+    rename "$lib/neon_s3.so", "$elsewhere/neon_s3.so" or die $!;
+    rename $_, $elsewhere . s/\A\Q$share//r or die $! for glob "$share/extension/neon_s3*";
+    refused(scalar $server->try('CREATE EXTENSION neon_s3;'), '0A000', 'it is not there any more', message => qr/is not available/);
+    $server->do("ALTER SYSTEM SET extension_control_path = '\$system:$elsewhere';", "ALTER SYSTEM SET dynamic_library_path = '\$libdir:$elsewhere';");
+    $server->control('restart');
+    $server->do('CREATE EXTENSION neon_s3;');
+    like $server->value("SET neon_s3.access_key_id = 'AK';", "SET neon_s3.secret_access_key = 'SK';", "SELECT s3_presign_get('key', bucket => 'bucket');"),
+      qr/X-Amz-Signature=/, 'it is found, and signs';
+    is_deeply [ $server->row("SELECT version, file_name FROM pg_get_loaded_modules() WHERE module_name = 'neon_s3';") ], [ $version, 'neon_s3.so' ],
+      'the server tells its version';
+  };
 }
 
 done_testing;
