@@ -23,11 +23,12 @@ inline void Require(int ok) {
 bool LacksAlgorithm() { return ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_UNSUPPORTED; }
 
 // A library context that lacks memory when it looks for its first digest never finds any (OpenSSL
-// 3.0): then one of our own does, which stays.
+// 3.0): then one of our own does, which stays, but where only FIPS's may be used.
 EVP_MD* FetchSha256() {
   static OSSL_LIB_CTX* own = nullptr;
   if (EVP_MD* const md = EVP_MD_fetch(nullptr, "SHA256", nullptr)) return md;
-  if (own == nullptr) own = OSSL_LIB_CTX_new();
+  const bool is_fips = EVP_default_properties_is_fips_enabled(nullptr) == 1;
+  if (own == nullptr && !is_fips) own = OSSL_LIB_CTX_new();
   EVP_MD* const md = own == nullptr ? nullptr : EVP_MD_fetch(own, "SHA256", nullptr);
   if (md != nullptr) return md;
   const bool is_lacking = LacksAlgorithm();
