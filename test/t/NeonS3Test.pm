@@ -527,16 +527,17 @@ sub result {
 sub descriptors { my ($self) = @_; my @all = glob "/proc/$self->{pid}/fd/*"; return scalar @all }
 sub threads { my ($self) = @_; my @all = glob "/proc/$self->{pid}/task/*"; return scalar @all }
 
-# Its connections to a TCP port, as they are now: a number that each has for itself.
+# Its connections to a TCP port, as they are now: a number that each has for itself. The kernel lists one twice where others
+# come and go meanwhile.
 sub connections {
   my ($self, $port) = @_;
   my %own = map { (readlink($_) // '') =~ /^socket:\[(\d+)\]/ ? ($1 => 1) : () } glob "/proc/$self->{pid}/fd/*";
-  my @found;
+  my %found;
   for my $line (map { split /\n/ } map { NeonS3Test::slurp($_) } glob '/proc/net/tcp*') {
     my ($remote, $state, $inode) = (split ' ', $line)[ 2, 3, 9 ];
-    push @found, $inode if $remote =~ /:([0-9A-F]{4})$/ && hex $1 == $port && $state eq '01' && $own{$inode};
+    $found{$inode} = 1 if $remote =~ /:([0-9A-F]{4})$/ && hex $1 == $port && $state eq '01' && $own{$inode};
   }
-  return @found;
+  return sort keys %found;
 }
 
 sub peak_memory {
