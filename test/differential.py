@@ -390,6 +390,7 @@ class Reference:
         self.auth, self.request, self.keys = botocore.auth, AWSRequest, Credentials
         self.clock = Clock(datetime)
         botocore.auth.datetime = self.clock
+        botocore.auth.get_current_datetime = lambda: self.clock.datetime.utcnow()  # what newer versions ask
         self.session, self.clients = None, {}
 
     def credentials(self, case):

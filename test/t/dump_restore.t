@@ -94,7 +94,7 @@ SELECT 'column', attname, format_type(atttypid, atttypmod), attnotnull::text, pg
   FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum WHERE attrelid = 's3_files'::regclass AND attnum > 0
 UNION ALL SELECT 'index', indexdef, '', '', '', '' FROM pg_indexes WHERE tablename = 's3_files'
 UNION ALL SELECT 'constraint', conname, pg_get_constraintdef(oid), '', '', '' FROM pg_constraint
-           WHERE 's3_files'::regclass IN (conrelid, confrelid)
+           WHERE 's3_files'::regclass IN (conrelid, confrelid) AND contype <> 'n'
 UNION ALL SELECT 'policy', policyname, qual, with_check, cmd, roles::text FROM pg_policies WHERE tablename = 's3_files'
 UNION ALL SELECT 'trigger', pg_get_triggerdef(oid), '', '', '', '' FROM pg_trigger WHERE tgrelid = 's3_files'::regclass AND NOT tgisinternal
 UNION ALL SELECT 'table', relacl::text, relrowsecurity::text, '', '', '' FROM pg_class WHERE relname LIKE 's3\_files%' AND relkind IN ('r', 'S')
