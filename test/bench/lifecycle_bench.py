@@ -117,6 +117,29 @@ class Bench:
             assert self.run('SELECT count(*) FROM s3_outbox') == 0
         return [(f'speed, draining {count:,} keys : s3_delete_objects of them', f'{statistics.median(ratios):.2f}', '≥ 0.9')]
 
+    def outbox(self):
+        """With as many items that are not due yet, and with none."""
+        rows = 1_000_000 if self.quick else 10_000_000
+        keys = self.objects(1000)
+        times = {}
+        for queued in (0, rows):
+            self.empty()
+            self.run("INSERT INTO s3_delete_queue (object_key, bucket, signs_as, enqueued_at, next_attempt_at) SELECT 'later/' || n, "
+                     f"'bench', current_user, now(), now() + '1 day' FROM generate_series(1, {queued}) AS n")
+            self.run('VACUUM ANALYZE s3_delete_queue')
+            self.run('CHECKPOINT')
+            drains, inserts = [], []
+            for _ in range(self.rounds):
+                self.put(keys)
+                inserts.append(self.timed(f"INSERT INTO s3_files (object_key, file_url, user_id) SELECT k, {URL}, 'me' FROM ({keys}) AS all_of (k)"))
+                self.run('DELETE FROM s3_files')
+                drains.append(self.timed('CALL s3_run_outbox(1000000)'))
+                assert self.run("SELECT count(*) FROM s3_delete_queue WHERE state <> 'dead' AND next_attempt_at <= now()") == 0
+            times[queued] = (statistics.median(drains), statistics.median(inserts))
+        drain, insert = (alone / among for alone, among in zip(times[0], times[rows]))
+        return [(f'speed, draining 1,000 keys with {rows:,} others in the outbox : with none', f'{drain:.2f}', '≥ 0.9'),
+                (f'speed, a trusted INSERT of 1,000 rows, with {rows:,} items in the outbox : with none', f'{insert:.2f}', '≥ 0.9')]
+
     def confirm(self):
         count = 1000
         ratios = []
@@ -133,7 +156,7 @@ class Bench:
         return [(f'speed, s3_gc that confirms {count:,} uploads : s3_head_objects of them', f'{statistics.median(ratios):.2f}', '≥ 0.8')]
 
 
-CASES = ('begin', 'file_url', 'delete', 'drain', 'confirm')
+CASES = ('begin', 'file_url', 'delete', 'drain', 'outbox', 'confirm')
 
 
 def main():
