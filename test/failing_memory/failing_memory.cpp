@@ -29,6 +29,9 @@ extern "C" {
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#if PG_VERSION_NUM >= 170000
+#include "utils/memutils_internal.h"
+#endif
 
 PG_MODULE_MAGIC;
 PGDLLEXPORT void _PG_init();
@@ -57,13 +60,32 @@ bool PallocFails(MemoryContext context) {
   return context != ErrorContext && CritSectionCount == 0 && FailsNow(State(), kPalloc);
 }
 
+#if PG_VERSION_NUM >= 170000
+void* Allocate(MemoryContext context, Size size, int flags) {
+  return PallocFails(context) ? MemoryContextAllocationFailure(context, size, flags)
+                              : original.alloc(context, size, flags);
+}
+
+void* Reallocate(void* memory, Size size, int flags) {
+  MemoryContext context = GetMemoryChunkContext(memory);
+  return PallocFails(context) ? MemoryContextAllocationFailure(context, size, flags)
+                              : original.realloc(memory, size, flags);
+}
+#else
 void* Allocate(MemoryContext context, Size size) {
   return PallocFails(context) ? nullptr : original.alloc(context, size);
 }
 
+#if PG_VERSION_NUM >= 160000
+void* Reallocate(void* memory, Size size) {
+  return PallocFails(GetMemoryChunkContext(memory)) ? nullptr : original.realloc(memory, size);
+}
+#else
 void* Reallocate(MemoryContext context, void* memory, Size size) {
   return PallocFails(context) ? nullptr : original.realloc(context, memory, size);
 }
+#endif
+#endif
 
 // The methods of allocation sets are one table, which is read-only.
 void ReplaceMethods() {
