@@ -137,8 +137,8 @@ class Bench:
                 assert self.run("SELECT count(*) FROM s3_delete_queue WHERE state <> 'dead' AND next_attempt_at <= now()") == 0
             times[queued] = (statistics.median(drains), statistics.median(inserts))
         drain, insert = (alone / among for alone, among in zip(times[0], times[rows]))
-        return [(f'speed, draining 1,000 keys with {rows:,} others in the outbox : with none', f'{drain:.2f}', '≥ 0.9'),
-                (f'speed, a trusted INSERT of 1,000 rows, with {rows:,} items in the outbox : with none', f'{insert:.2f}', '≥ 0.9')]
+        return [(f'speed, draining 1,000 keys with {rows:,} others in the outbox : with none', f'{drain:.2f}', '≥ 0.8'),
+                (f'speed, a trusted INSERT of 1,000 rows, with {rows:,} items in the outbox : with none', f'{insert:.2f}', '≥ 0.8')]
 
     def confirm(self):
         count = 1000
