@@ -43,6 +43,13 @@ TEST(HmacSha256Key, GivesTheSignaturesOfRfc4231) {
             "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
 
+// Python's hmac says so.
+TEST(HmacSha256Key, TakesAKeyOfABlockAsItIs) {
+  Sha256 sha256;
+  EXPECT_EQ(Hex(HmacSha256Key(sha256, std::string(64, '\xaa')).Sign("A key of a block")),
+            "94582f4b93b0d41d5d4e42e01934d9d43333b0e47b45035c1fca6568c857a118");
+}
+
 // RFC 1321 appendix A.5.
 TEST(Md5, GivesTheRfcsExamples) {
   const auto hex = [](std::string_view text) {
