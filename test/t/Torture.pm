@@ -356,7 +356,7 @@ sub bucket_cases {
     s3_get_bucket_policy => "SELECT s3_get_bucket_policy('$versions')",
     s3_delete_bucket_policy => 'SELECT s3_delete_bucket_policy()',
     s3_put_public_access_block => 'SELECT s3_put_public_access_block(false)',
-    s3_get_public_access_block => 'SELECT s3_get_public_access_block()',
+    s3_get_public_access_block => "SELECT s3_get_public_access_block('$versions')",
     s3_put_bucket_lifecycle => "SELECT s3_put_bucket_lifecycle($expiry)",
     s3_get_bucket_lifecycle => "SELECT s3_get_bucket_lifecycle('$versions')",
     s3_delete_bucket_lifecycle => "SELECT s3_delete_bucket_lifecycle('$versions')",
