@@ -551,6 +551,7 @@ sub close {
   my $psql = delete $self->{psql} // return;
   close $self->{in};
   waitpid $psql, 0;
+  delete $self->{errors};    # its file goes now, in a process that ends without END, too
 }
 
 1;

@@ -137,6 +137,7 @@ sub start_client {
     $act->() until -e "$dir/stop";
     1;
   };
+  $session->close if $session;
   open my $file, '>', "$dir/$id" or POSIX::_exit(1);
   print $file JSON::PP->new->ascii->encode({ error => $ok ? undef : $@, lives => \%lives, count => \%count });
   POSIX::_exit(close $file ? 0 : 1);
