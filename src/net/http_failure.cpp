@@ -28,14 +28,14 @@ constexpr Meaning kMeanings[] = {
     {CURLE_URL_MALFORMAT, ErrorCode::kBadArgument},
 };
 
+}  // namespace
+
 ErrorCode MeaningOf(CURLcode curl_code) {
   const auto known =
       std::find_if(std::begin(kMeanings), std::end(kMeanings),
                    [&](const Meaning& meaning) { return meaning.curl_code == curl_code; });
   return known == std::end(kMeanings) ? ErrorCode::kConnectionLost : known->code;
 }
-
-}  // namespace
 
 std::string Legible(std::string_view text) {
   std::string legible(text);
@@ -72,10 +72,6 @@ void RaiseFailure(ErrorCode code, const std::string& host, const std::string& de
                         : code == ErrorCode::kBadArgument    ? "invalid URL for "
                                                              : "lost connection to ";
   throw Error(code, message + host, "", detail);
-}
-
-void RaiseFailure(CURLcode curl_code, const std::string& host, const std::string& detail) {
-  RaiseFailure(MeaningOf(curl_code), host, detail);
 }
 
 }  // namespace neon_s3

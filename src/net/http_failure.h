@@ -19,12 +19,12 @@ std::string HostOf(std::string_view url);
 // "host:port" of a URL in quotation marks, for messages.
 std::string QuotedHost(std::string_view url);
 
+ErrorCode MeaningOf(CURLcode curl_code);
+
 // What is wrong is a certificate or the settings: it is so the next time, too.
 bool WillLast(CURLcode curl_code);
 
 // `host` is quoted.
 [[noreturn]] void RaiseFailure(ErrorCode code, const std::string& host, const std::string& detail);
-[[noreturn]] void RaiseFailure(CURLcode curl_code, const std::string& host,
-                               const std::string& detail);
 
 }  // namespace neon_s3

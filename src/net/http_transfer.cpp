@@ -287,8 +287,11 @@ int HttpTransfer::OnCloseSocket(void* context, curl_socket_t fd) {
 
 void HttpTransfer::RaiseTimeout() const {
   curl_off_t connected = 0;
+  long sent = 0;  // newer versions say that they are connected before TLS is ready
   curl_easy_getinfo(easy(), CURLINFO_PRETRANSFER_TIME_T, &connected);
-  if (connected == 0) RaiseFailure(ErrorCode::kConnect, host_, "The time limit was reached.");
+  curl_easy_getinfo(easy(), CURLINFO_REQUEST_SIZE, &sent);
+  if (connected == 0 || sent == 0)
+    RaiseFailure(ErrorCode::kConnect, host_, "The time limit was reached.");
   throw Error(ErrorCode::kConnectionLost, "request to " + host_ + " timed out");
 }
 
@@ -347,7 +350,18 @@ void HttpTransfer::CheckResult(CURLcode code) const {
   if (refusal_ != nullptr && code == CURLE_COULDNT_CONNECT) RaiseRefusal();
   // A host name that does not resolve is not a loopback address either.
   if (lacks_tls() && code == CURLE_COULDNT_RESOLVE_HOST) RaiseRefusal();
-  RaiseFailure(code, host_, Legible(*error_text_ ? error_text_ : curl_easy_strerror(code)));
+  ErrorCode meaning = MeaningOf(code);
+  // It may be the rest of an earlier reply, longer than announced (as Ceph 20's may be). A new
+  // connection will tell.
+  if (meaning == ErrorCode::kMalformedReply && IsOnKeptConnection())
+    meaning = ErrorCode::kConnectionLost;
+  RaiseFailure(meaning, host_, Legible(*error_text_ ? error_text_ : curl_easy_strerror(code)));
+}
+
+bool HttpTransfer::IsOnKeptConnection() const {
+  long opened = 0;
+  curl_easy_getinfo(easy(), CURLINFO_NUM_CONNECTS, &opened);
+  return opened == 0;
 }
 
 void HttpTransfer::CheckLength() const {

@@ -67,6 +67,7 @@ class HttpTransfer {
 
   void CheckResult(CURLcode code) const;
   void CheckLength() const;
+  bool IsOnKeptConnection() const;
   [[noreturn]] void RaiseTimeout() const;
   [[noreturn]] void RaiseRefusal() const;
   bool IsHeaderTooLong(CURLcode code) const;

@@ -28,6 +28,21 @@ TEST_F(S3ClientTest, RetriesFailures) {
   }
 }
 
+TEST_F(S3ClientTest, AsksAgainWhereAnEarlierReplyHadARest) {
+  client_.Call(GetObject("bucket", "key"));
+  ServedReply with_rest = kFine;
+  with_rest.bytes.insert(0, "</Error>");
+  server_.Handle(First(1, with_rest, kFine));
+  Begin();
+  EXPECT_EQ(client_.Call(GetObject("bucket", "key")).body, "fine");
+  EXPECT_EQ(client_.usage().retries, 1);
+  EXPECT_EQ(server_.connection_count(), 2);
+
+  server_.Handle(Always(with_rest));
+  Begin();
+  EXPECT_EQ(ErrorFor(GetObject("bucket", "key")).code(), ErrorCode::kMalformedReply);
+}
+
 TEST_F(S3ClientTest, GivesUpAfterSomeAttempts) {
   server_.Handle(Always(ServedReply::Kept(503, ErrorDocument("ServiceUnavailable"))));
   const S3Error error = ErrorFor(GetObject("bucket", "key"));
