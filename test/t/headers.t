@@ -185,8 +185,13 @@ subtest 'a multipart upload with a key of the customer' => sub {
   my $upload = lit(sql("s3_create_multipart_upload('secret-parts', 'text/plain', " . headers(sse('k')) . ')'));
   my $part = curl(PUT => sql("s3_presign_upload_part('secret-parts', $upload, 1, " . headers(sse('k')) . ')'), headers => { sse('k') }, body => 'hidden');
   is $part->{status}, 200, 'a part, by a URL that has the key signed' or diag $part->{body};
-  like sql("coalesce(etag, 'none') FROM s3_complete_multipart_upload('secret-parts', $upload, " . lit([ { part_number => 1, etag => $part->{headers}{etag} } ]) . ')'),
-    qr/\A(none|"?[0-9a-f]{32}-1"?)\z/, 'complete: Ceph 16 tells no ETag without the key';
+  my ($completed) = try("SELECT coalesce(etag, 'none') FROM s3_complete_multipart_upload('secret-parts', $upload, " .
+    lit([ { part_number => 1, etag => $part->{headers}{etag} } ]) . ');');
+  if ($completed->{state} ne '00000') {
+    refused($completed, '38000', 'complete: Ceph 20 wants the key here, too', detail => qr/InvalidArgument.* must provide a valid encryption algorithm/);
+    return;
+  }
+  like $completed->{out}, qr/\A(none|"?[0-9a-f]{32}-1"?)\z/, '... where Ceph 16 tells no ETag without it';
   is sql("encode(s3_get_object('secret-parts', " . headers(sse('k')) . "), 'escape')"), 'hidden', 'get';
   refused((try("SELECT s3_get_object('secret-parts');"))[0], '38000', '... not without it');
 };
