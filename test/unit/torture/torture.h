@@ -32,7 +32,7 @@ constexpr char kNoMemory[] = "out of memory";
 // What libcurl makes of it at times, by another name than that of missing memory.
 inline bool IsLibcurlsWord(const std::string& outcome) {
   for (const char* word :
-       {"invalid endpoint", "invalid URL of an HTTP proxy", "is larger than the limit",
+       {"is larger than the limit",
         "getaddrinfo() thread failed to start", "Could not resolve host: 127.0.0.1",
         "is not permitted", "malformed reply from the container"}) {
     if (outcome.find(word) != std::string::npos) return true;
