@@ -29,9 +29,9 @@ struct Shape {
   const Member* first = nullptr;
   const Member* last = nullptr;
 
-  constexpr Shape() = default;
+  constexpr Shape() noexcept = default;
   template <std::size_t size>
-  constexpr Shape(const Member (&members)[size]) : first(members), last(members + size) {}
+  constexpr Shape(const Member (&members)[size]) noexcept : first(members), last(members + size) {}
   const Member* begin() const { return first; }
   const Member* end() const { return last; }
 };

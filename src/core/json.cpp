@@ -104,6 +104,7 @@ class Builder : public nlohmann::json_sax<Json> {
 
 }  // namespace
 
+// NOLINTNEXTLINE(bugprone-exception-escape)
 void OwnedJson::TakeApart(Json* value) noexcept {
   if (!value->is_structured()) return;
   for (Json& inner : *value) TakeApart(&inner);

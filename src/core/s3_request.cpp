@@ -215,6 +215,7 @@ S3Request DeleteObject(std::string_view bucket, std::string_view key, std::strin
 
 S3Request DeleteObjects(std::string_view bucket, const std::vector<std::string_view>& keys) {
   std::vector<ObjectVersion> versions;
+  versions.reserve(keys.size());
   for (const std::string_view key : keys) versions.push_back({key, {}});
   return DeleteObjectVersions(bucket, versions);
 }

@@ -113,7 +113,7 @@ std::string InstanceEndpoint() {
 std::string RoleName(const SecretString& list) {
   constexpr std::string_view kNameChars =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+=,.@-";
-  const std::string name(list.begin(), std::find(list.begin(), list.end(), '\n'));
+  std::string name(list.begin(), std::find(list.begin(), list.end(), '\n'));
   const bool valid = !name.empty() && name.size() <= 128 && name != "." && name != ".." &&
                      name.find_first_not_of(kNameChars) == std::string::npos;
   if (valid) return name;

@@ -245,7 +245,7 @@ void S3Client::OnReply(HttpReply reply) {
   S3Job* job = found->get();
   if (reply.memory_wanted > 0) return done_.push_back({job->id, {}, {}, reply.memory_wanted});
   job->is_running = false;
-  if (job->refusal) return OnProbe(job, std::move(reply));
+  if (job->refusal) return OnProbe(job, reply);
   if (reply.error) return OnFailure(job, reply);
   if (IsSuccess(job->request, reply.response)) return Succeed(job, std::move(reply.response));
   if (IsEmptyObject(job->request, reply.response)) return Finish(job, {job->id, {}, {}, 0});
@@ -313,7 +313,7 @@ bool S3Client::Probe(S3Job* job, HttpReply* reply) {
   return true;
 }
 
-void S3Client::OnProbe(S3Job* job, HttpReply reply) {
+void S3Client::OnProbe(S3Job* job, const HttpReply& reply) {
   const HttpReply refusal{job->number, std::move(*job->refusal), std::nullopt, false, 0};
   job->refusal.reset();
   const int status = reply.error ? 0 : reply.response.status;

@@ -146,7 +146,7 @@ class S3Client {
   bool CorrectClock(S3Job* job, const HttpResponse& response);
   bool SendWithoutChecksum(S3Job* job, const HttpResponse& response);
   bool Probe(S3Job* job, HttpReply* reply);
-  void OnProbe(S3Job* job, HttpReply reply);
+  void OnProbe(S3Job* job, const HttpReply& reply);
   bool RetryLater(S3Job* job, const S3Error& error, const HttpResponse& response);
   void Succeed(S3Job* job, HttpResponse response);
   void Fail(S3Job* job, const S3Error& error);

@@ -47,9 +47,9 @@ class OwnStatement {
  public:
   static constexpr int kMaxParameters = 16;
 
-  explicit constexpr OwnStatement(const char* text) : text_(text), count_(0) {}
+  explicit constexpr OwnStatement(const char* text) noexcept : text_(text), count_(0) {}
   template <std::size_t kCount>
-  constexpr OwnStatement(const char* text, const Oid (&types)[kCount])
+  constexpr OwnStatement(const char* text, const Oid (&types)[kCount]) noexcept
       : text_(text), count_(kCount) {
     static_assert(kCount <= kMaxParameters);
     for (std::size_t i = 0; i < kCount; ++i) types_[i] = types[i];
