@@ -103,7 +103,12 @@ void RefuseUnsupported(std::string_view bucket) {
               "Leave the bucket out of the endpoint: \"" + without.url() + "\"." + otherwise);
 }
 
-// A server may have the bucket's name by chance; who sets the style "path" says so.
+bool NamesS3(std::string_view aws_host) {
+  return StartsWith(aws_host, "s3") || aws_host.find(".s3") != std::string_view::npos;
+}
+
+// A server may have the bucket's name by chance; who sets the style "path" says so. Amazon's names
+// S3 behind the bucket; where it does not, the bucket is called "s3.us-east-1", say.
 void RefuseEndpointOfBucket(const Endpoint& endpoint, AddressingStyle style,
                             std::string_view bucket) {
   Endpoint without = endpoint;
@@ -115,13 +120,14 @@ void RefuseEndpointOfBucket(const Endpoint& endpoint, AddressingStyle style,
     RefuseTwice(endpoint, bucket, without, "");
   }
   const std::string first_label = LowerCase(bucket) + ".";
-  const bool may_be_chance = style == AddressingStyle::kPath && !endpoint.is_aws();
-  if (!may_be_chance && StartsWith(endpoint.host, first_label)) {
-    without = endpoint;
-    without.host.erase(0, first_label.size());
-    RefuseTwice(endpoint, bucket, without,
-                " If that is the server's own name, set neon_s3.addressing_style to \"path\".");
-  }
+  if (!StartsWith(endpoint.host, first_label)) return;
+  without = endpoint;
+  without.host.erase(0, first_label.size());
+  const bool is_chance =
+      endpoint.is_aws() ? !NamesS3(without.host) : style == AddressingStyle::kPath;
+  if (is_chance) return;
+  RefuseTwice(endpoint, bucket, without,
+              " If that is the server's own name, set neon_s3.addressing_style to \"path\".");
 }
 
 bool UsesVirtualHost(const Endpoint& endpoint, AddressingStyle style, std::string_view bucket) {

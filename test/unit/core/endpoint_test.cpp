@@ -162,6 +162,18 @@ TEST(ResolveAddress, RefusesAnEndpointThatNamesTheBucketAlready) {
   }
 }
 
+TEST(ResolveAddress, TakesABucketThatIsCalledAsAmazonsHosts) {
+  for (const char* bucket : {"s3.us-east-1", "s3.us-east-1.amazonaws"}) {
+    EXPECT_EQ(Show(ResolveAddress(AwsEndpoint("us-east-1"), AddressingStyle::kAuto, bucket)),
+              std::string("https://s3.us-east-1.amazonaws.com|/") + bucket);
+  }
+  for (const char* host : {"media.s3.amazonaws.com", "media.s3-eu-west-1.amazonaws.com",
+                           "media.bucket.vpce-1.s3.eu-west-1.vpce.amazonaws.com"}) {
+    const Endpoint endpoint{"https", host, "", ""};
+    EXPECT_THROW(ResolveAddress(endpoint, AddressingStyle::kAuto, "media"), Error) << host;
+  }
+}
+
 TEST(ValidateBucketName, SaysWhichKindsAreNotSupported) {
   for (const char* name : {"cache--usw2-az1--x-s3", "point--usw2-az1--xa-s3", "mfzwi23gnjvgw.mrap",
                            "arn:aws:s3::123456789012:accesspoint/mfzwi23gnjvgw.mrap"}) {
