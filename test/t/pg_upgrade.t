@@ -60,8 +60,14 @@ is scalar(@{ $content->{s3_uploads} }), 3, 'uploads are under way';
 my $objects = objects();
 $_->control('stop') for $old, $new;
 my $work = "$new->{dir}/pg/log";
-$new->as_server_user([ 'sh', '-c', 'cd "$1" && shift && exec "$@"', 'sh', $work, "$new->{bin}/pg_upgrade", '-U', 'postgres', '-s', $work,
-  '-b', $old->{bin}, '-B', $new->{bin}, '-d', $old->{env}{PGDATA}, '-D', $new->{env}{PGDATA} ]);
+eval {
+  $new->as_server_user([ 'sh', '-c', 'cd "$1" && shift && exec "$@"', 'sh', $work, "$new->{bin}/pg_upgrade", '-U', 'postgres', '-s', $work,
+    '-b', $old->{bin}, '-B', $new->{bin}, '-d', $old->{env}{PGDATA}, '-D', $new->{env}{PGDATA} ]);
+  1;
+} or do {
+  diag map { /^((?:.*\n){0,30})\z/m } map { NeonS3Test::slurp($_) } glob "$new->{env}{PGDATA}/pg_upgrade_output.d/*/log/*dump_*.log";
+  die $@;
+};
 $new->control('start');
 $_ = $new->with(PGDATABASE => $_->{env}{PGDATABASE}) for $db, $plain;
 
