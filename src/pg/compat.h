@@ -46,6 +46,12 @@ inline void GucFree(void* memory) {
 #endif
 }
 
+inline void GucFreeSecret(char* text) {
+  if (text == nullptr) return;
+  explicit_bzero(text, std::strlen(text));
+  GucFree(text);
+}
+
 inline char* GucStrdup(const char* text) {
   const std::size_t size = std::strlen(text) + 1;
   char* copy = static_cast<char*>(GucMalloc(size));

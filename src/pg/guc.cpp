@@ -1,6 +1,5 @@
 #include "pg/guc.h"
 
-#include <cstdlib>
 #include <cstring>
 #include <string>
 
@@ -97,10 +96,6 @@ bool IsWorldReadableSource(GucSource source) {
          source == PGC_S_USER || source == PGC_S_DATABASE_USER;
 }
 
-void Wipe(char* text) {
-  if (text != nullptr) explicit_bzero(text, std::strlen(text));
-}
-
 bool CheckSecret(Secret& secret, char** newval, void** extra, GucSource source) {
   if (IsWorldReadableSource(source)) {
     GUC_check_errmsg("%s cannot be set for a role, a database or a function", secret.what);
@@ -116,19 +111,16 @@ bool CheckSecret(Secret& secret, char** newval, void** extra, GucSource source) 
   if (source >= PGC_S_CLIENT || masked) return true;
 
   char* mask = GucStrdup(kMask);
-  char* configured = mask == nullptr ? nullptr : strdup(value);
+  char* configured = mask == nullptr ? nullptr : GucStrdup(value);
   if (configured == nullptr) {
-    Wipe(static_cast<char*>(*extra));
-    GucFree(*extra);
+    GucFreeSecret(static_cast<char*>(*extra));
     *extra = nullptr;
     GucFree(mask);
     return RefuseWithoutMemory();
   }
   if (source > PGC_S_DEFAULT) std::swap(secret.configured, configured);
-  Wipe(configured);
-  std::free(configured);
-  Wipe(*newval);
-  GucFree(*newval);
+  GucFreeSecret(configured);
+  GucFreeSecret(*newval);
   *newval = mask;
   return true;
 }
@@ -224,11 +216,11 @@ bool CheckHosts(char** newval, void**, GucSource) {
 // ---------------------------------------------------------------- definitions
 
 void DefineText(const char* name, const char* description, const char* more, char** variable,
-                const char* boot_value, GucStringCheckHook check, GucContext context = PGC_SUSET,
+                const char* initial, GucStringCheckHook check, GucContext context = PGC_SUSET,
                 GucStringAssignHook assign = AssignTargetText) {
   DefineCustomStringVariable(name, description, more,
                              /*valueAddr=*/variable,
-                             /*bootValue=*/boot_value,
+                             /*bootValue=*/initial,
                              /*context=*/context,
                              /*flags=*/0,
                              /*check_hook=*/check,
@@ -237,12 +229,12 @@ void DefineText(const char* name, const char* description, const char* more, cha
 }
 
 void DefineInteger(const char* name, const char* description, const char* more, int* variable,
-                   int boot_value, int min_value, int max_value, GucContext context, int unit) {
+                   int initial, int min, int max, GucContext context, int unit) {
   DefineCustomIntVariable(name, description, more,
                           /*valueAddr=*/variable,
-                          /*bootValue=*/boot_value,
-                          /*minValue=*/min_value,
-                          /*maxValue=*/max_value,
+                          /*bootValue=*/initial,
+                          /*minValue=*/min,
+                          /*maxValue=*/max,
                           /*context=*/context,
                           /*flags=*/unit,
                           /*check_hook=*/nullptr,
@@ -261,18 +253,17 @@ void DefineBoolean(const char* name, const char* description, const char* more, 
                            /*show_hook=*/nullptr);
 }
 
-void DefineSeconds(const char* name, const char* description, int* variable, int boot_value,
+void DefineSeconds(const char* name, const char* description, int* variable, int initial,
                    GucContext context) {
-  DefineInteger(name, description, nullptr, variable, boot_value, /*min_value=*/kMinExpiry,
-                /*max_value=*/kMaxExpiry, context, GUC_UNIT_S);
+  DefineInteger(name, description, nullptr, variable, initial, /*min=*/kMinExpiry,
+                /*max=*/kMaxExpiry, context, GUC_UNIT_S);
 }
 
 void DefineLifecycleSettings() {
-  DefineInteger("neon_s3.delete_delay",
-                "How long a committed delete waits before it reaches the bucket.",
-                "It counts from the DELETE, and for items that are not in the outbox yet.",
-                &settings.delete_delay, /*boot_value=*/0, /*min_value=*/0, /*max_value=*/INT_MAX,
-                PGC_SUSET, GUC_UNIT_S);
+  DefineInteger(
+      "neon_s3.delete_delay", "How long a committed delete waits before it reaches the bucket.",
+      "It counts from the DELETE, and for items that are not in the outbox yet.",
+      &settings.delete_delay, /*initial=*/0, /*min=*/0, /*max=*/INT_MAX, PGC_SUSET, GUC_UNIT_S);
   DefineText("neon_s3.lifecycle_id", "Name of this database cluster for s3_arm_lifecycle().",
              "The same on all members of a cluster, and another on every copy.",
              &settings.lifecycle_id, "", nullptr, PGC_SIGHUP, nullptr);
@@ -283,29 +274,28 @@ void DefineLifecycleSettings() {
              "when the server starts.",
              &settings.worker_database, "", nullptr, PGC_SIGHUP, nullptr);
   DefineInteger("neon_s3.worker_interval", "How long the background worker rests between its runs.",
-                nullptr, &settings.worker_interval, /*boot_value=*/10, /*min_value=*/1,
-                /*max_value=*/86400, PGC_SIGHUP, GUC_UNIT_S);
+                nullptr, &settings.worker_interval, /*initial=*/10, /*min=*/1, /*max=*/86400,
+                PGC_SIGHUP, GUC_UNIT_S);
 }
 
 void DefineRequestSettings() {
   constexpr int kDay = 24 * 60 * 60 * 1000;
   DefineInteger("neon_s3.connect_timeout",
                 "How long a connection to the S3 server may take to be made.", nullptr,
-                &settings.connect_timeout, /*boot_value=*/10000, /*min_value=*/1,
-                /*max_value=*/kDay, PGC_USERSET, GUC_UNIT_MS);
+                &settings.connect_timeout, /*initial=*/10000, /*min=*/1, /*max=*/kDay, PGC_USERSET,
+                GUC_UNIT_MS);
   DefineInteger("neon_s3.request_timeout",
                 "How long one request to the S3 server may take, its retries included.",
                 "Large objects travel in parts, each of which is a request.",
-                &settings.request_timeout, /*boot_value=*/60000, /*min_value=*/1,
-                /*max_value=*/kDay, PGC_USERSET, GUC_UNIT_MS);
+                &settings.request_timeout, /*initial=*/60000, /*min=*/1, /*max=*/kDay, PGC_USERSET,
+                GUC_UNIT_MS);
   DefineInteger("neon_s3.max_attempts", "How often a request to the S3 server is sent at most.",
-                "1: it is never retried.", &settings.max_attempts, /*boot_value=*/3,
-                /*min_value=*/1,
-                /*max_value=*/100, PGC_USERSET, /*unit=*/0);
+                "1: it is never retried.", &settings.max_attempts, /*initial=*/3, /*min=*/1,
+                /*max=*/100, PGC_USERSET, /*unit=*/0);
   DefineInteger("neon_s3.max_response_size", "Largest object that is read into memory.",
                 "Larger ones go through s3_get_large_object.", &settings.max_response_size,
-                /*boot_value=*/256 << 20, /*min_value=*/1, /*max_value=*/MaxAllocSize - VARHDRSZ,
-                PGC_SUSET, GUC_UNIT_BYTE);
+                /*initial=*/256 << 20, /*min=*/1, /*max=*/MaxAllocSize - VARHDRSZ, PGC_SUSET,
+                GUC_UNIT_BYTE);
   DefineText("neon_s3.ca_file", "Certificates (PEM) that the S3 server's is checked against.",
              "Empty for the operating system's.", &settings.ca_file, "", nullptr);
   DefineBoolean("neon_s3.allow_http", "Lets requests go to S3 servers without TLS.",
@@ -380,10 +370,10 @@ void DefineCallSettings() {
   DefineText("neon_s3.server", "Foreign server for calls that name none.",
              "Empty for the settings neon_s3.* alone.", &settings.server, "", nullptr, PGC_USERSET);
   DefineSeconds("neon_s3.expires_in", "How long a presigned URL is good for by default.",
-                &settings.expires_in, /*boot_value=*/300, PGC_USERSET);
+                &settings.expires_in, /*initial=*/300, PGC_USERSET);
   DefineSeconds("neon_s3.max_expires_in",
                 "Longest expiry that roles without superuser may ask for.",
-                &settings.max_expires_in, /*boot_value=*/kMaxExpiry, PGC_SUSET);
+                &settings.max_expires_in, /*initial=*/kMaxExpiry, PGC_SUSET);
   DefineBoolean("neon_s3.log_urls", "Writes a line to the server's log for each URL signed.",
                 "Role, function, method, bucket, key and expiry; never the URL or its signature.",
                 &settings.log_urls);
