@@ -31,10 +31,9 @@ constexpr char kNoMemory[] = "out of memory";
 
 // What libcurl makes of it at times, by another name than that of missing memory.
 inline bool IsLibcurlsWord(const std::string& outcome) {
-  for (const char* word :
-       {"is larger than the limit",
-        "getaddrinfo() thread failed to start", "Could not resolve host: 127.0.0.1",
-        "is not permitted", "malformed reply from the container"}) {
+  for (const char* word : {"is larger than the limit", "getaddrinfo() thread failed to start",
+                           "Could not resolve host: 127.0.0.1", "is not permitted",
+                           "malformed reply from the container"}) {
     if (outcome.find(word) != std::string::npos) return true;
   }
   return false;
