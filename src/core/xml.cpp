@@ -54,19 +54,24 @@ bool HasNul(std::string_view text) {
   return false;
 }
 
-// "ns2:Key" means Key: no server mixes namespaces in a reply.
-void DropPrefix(pugi::xml_node node) {
+// "ns2:Key" means Key: no server mixes namespaces in a reply. False where no name is left.
+bool DropPrefix(pugi::xml_node node) {
   const char* colon = std::strchr(node.name(), ':');
-  if (colon == nullptr) return;
-  if (!node.set_name(std::string(colon + 1).c_str())) throw std::bad_alloc();
+  if (colon == nullptr) return true;
+  const std::string name = colon + 1;
+  if (name.empty() || std::strchr("0123456789-.", name.front()) != nullptr ||
+      name.find(':') != std::string::npos)
+    return false;
+  if (!node.set_name(name.c_str())) throw std::bad_alloc();
+  return true;
 }
 
-// Drops the prefixes of names; false for a tree that is deeper.
+// Drops the prefixes of names; false for a tree that is deeper, or has a prefix and no name.
 bool WalkTree(const pugi::xml_node& top, int max_depth) {
   int depth = 0;
   for (pugi::xml_node node = top;;) {
     if (depth > max_depth && node.type() == pugi::node_element) return false;
-    if (node.type() == pugi::node_element) DropPrefix(node);
+    if (node.type() == pugi::node_element && !DropPrefix(node)) return false;
     if (node.first_child()) {
       node = node.first_child();
       ++depth;

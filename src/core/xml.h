@@ -17,9 +17,9 @@ constexpr std::size_t kMaxXmlBytes = 16 << 20;
 enum class XmlStatus { kOk, kMalformed, kTooLarge };
 
 // `document` keeps pointers into `text`, which it changes; names of elements are without their
-// prefixes. kMalformed for what is not XML, is deeper than 32 levels, or has a NUL, written out or
-// as a reference; kTooLarge for more than `max_bytes`, and for more than 200,000 tags or
-// attributes, so that a tree takes 32 MiB or so at most.
+// prefixes. kMalformed for what is not XML, is deeper than 32 levels, has a prefix without a name,
+// or a NUL, written out or as a reference; kTooLarge for more than `max_bytes`, and for more than
+// 200,000 tags or attributes, so that a tree takes 32 MiB or so at most.
 XmlStatus ParseXmlInPlace(char* text, std::size_t size, std::size_t max_bytes,
                           pugi::xml_document* document);
 

@@ -76,6 +76,13 @@ TEST(Xml, RefusesNulInEveryForm) {
   EXPECT_EQ(StatusOf("<R>&#1114111;&#x10FFFF;&#1;</R>"), XmlStatus::kOk);
 }
 
+TEST(Xml, DropsPrefixesOfNames) {
+  EXPECT_EQ(XmlText(XmlReply("<s3:R xmlns:s3=\"x\"><s3:A>a</s3:A></s3:R>", {"R"}).root(), "A"),
+            "a");
+  for (const char* name : {"a:", "a:0", "a:-", "a:.", "a:b:c", ":"})
+    EXPECT_EQ(StatusOf(std::string("<R><") + name + "/></R>"), XmlStatus::kMalformed) << name;
+}
+
 TEST(Xml, HasALimitOfDepth) {
   EXPECT_EQ(StatusOf(Nested(32, "text")), XmlStatus::kOk);
   EXPECT_EQ(StatusOf(Nested(33, "")), XmlStatus::kMalformed);
