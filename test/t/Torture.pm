@@ -287,8 +287,9 @@ SELECT s3_put_object('o', 'hello', 'text/plain', '{"a": "b"}');
 SELECT s3_put_object('v', 'hello', bucket => '$versions');
 SELECT s3_export_query('SELECT generate_series(1, 100)', 'left/numbers.csv');
 CREATE TABLE numbers (n int);
-SELECT s3_put_object('9MB', convert_to(repeat('0123456789', 900000), 'UTF8'));
-SELECT s3_get_large_object('9MB', lo_create(4711));
+SELECT s3_put_object('1MB', convert_to(repeat('0123456789', 100000), 'UTF8'));
+SELECT lo_from_bytea(4711, convert_to(repeat('0123456789', 900000), 'UTF8'));
+SELECT lo_create(4712);
 SELECT s3_create_multipart_upload('uploaded');
 SQL
   $self->{version} = $db->value("SELECT version_id FROM s3_list_object_versions('v', bucket => '$versions');");
@@ -300,7 +301,7 @@ sub object_cases {
   my ($self) = @_;
   my ($key, $upload, $multi, $version) = @$self{qw(key upload multi version)};
   my $versions = "$self->{bucket}-v";
-  my $numbers = q{SELECT n, repeat('x', 1000) FROM generate_series(1, 9000) n};
+  my $numbers = q{SELECT n, repeat('x', 100000) FROM generate_series(1, 90) n};
   return cases({},
     s3_confirm_upload => "SELECT size, etag FROM s3_confirm_upload('$key')",
     's3_confirm_upload, no object' => "SELECT size FROM s3_confirm_upload('$self->{aborted}')",
@@ -322,7 +323,7 @@ sub object_cases {
     s3_delete_objects => "SELECT * FROM s3_delete_objects('{left/none,left/nothing}')",
     s3_list_objects => "SELECT key, size FROM s3_list_objects('o', delimiter => '/')",
     s3_put_large_object => "SELECT etag FROM s3_put_large_object('left/large', 4711)",
-    s3_get_large_object => "SELECT s3_get_large_object('9MB', 4711)",
+    s3_get_large_object => "SELECT s3_get_large_object('1MB', 4712)",
     s3_create_multipart_upload => "SELECT s3_create_multipart_upload('uploaded') <> ''",
     s3_complete_multipart_upload => "SELECT s3_complete_multipart_upload('uploaded', '$upload', '[{\"part_number\": 1, \"etag\": \"5d41402abc4b2a76b9719d911017c592\"}]')",
     s3_abort_multipart_upload => "SELECT s3_abort_multipart_upload('uploaded', 'no-such-upload')",
