@@ -17,6 +17,7 @@ extern "C" {
 #include "parser/parse_relation.h"
 #include "utils/acl.h"
 #include "utils/guc_tables.h"
+#include "utils/hsearch.h"
 #include "utils/regproc.h"
 #include "utils/wait_event.h"
 #if PG_VERSION_NUM >= 170000
@@ -58,6 +59,33 @@ inline char* GucStrdup(const char* text) {
   if (copy != nullptr) std::memcpy(copy, text, size);
   return copy;
 }
+
+// ---------------------------------------------------------------- hash tables
+
+// A hash table in `context`, by keys without padding. Newer versions call it an internal error
+// (XX000) where hash_create() lacks memory.
+inline HTAB* CreateHashTable(const char* name, long size, Size key_size, Size entry_size,
+                             MemoryContext context) {
+  MemoryContext caller = CurrentMemoryContext;
+  HASHCTL control = {};
+  control.keysize = key_size;
+  control.entrysize = entry_size;
+  control.hcxt = context;
+  HTAB* volatile table = nullptr;
+  PG_TRY();
+  { table = hash_create(name, size, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT); }
+  PG_CATCH();
+  {
+    if (geterrcode() != ERRCODE_INTERNAL_ERROR) PG_RE_THROW();
+    MemoryContextSwitchTo(caller);
+    FlushErrorState();
+    ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+  }
+  PG_END_TRY();
+  return table;
+}
+
+// ---------------------------------------------------------------- settings
 
 inline config_generic** AllSettings(int* count) {
 #if PG_VERSION_NUM >= 160000

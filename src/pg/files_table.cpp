@@ -19,7 +19,6 @@ extern "C" {
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -282,12 +281,8 @@ void MakePlans() {
     plans_context = AllocSetContextCreate(TopMemoryContext, "neon_s3 plans", ALLOCSET_SMALL_SIZES);
   }
   MemoryContextReset(plans_context);
-  HASHCTL control = {};
-  control.keysize = sizeof(PlanKey);
-  control.entrysize = sizeof(KeptPlan);
-  control.hcxt = plans_context;
   kept_plans =
-      hash_create("neon_s3 plans", kMaxPlans, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+      CreateHashTable("neon_s3 plans", kMaxPlans, sizeof(PlanKey), sizeof(KeptPlan), plans_context);
 }
 
 // What is prepared is kept until PostgreSQL's plan cache says that it is not valid any more: then

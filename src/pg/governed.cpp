@@ -1,5 +1,7 @@
 #include "pg/governed.h"
 
+#include "pg/compat.h"
+
 extern "C" {
 #include "access/genam.h"
 #include "access/htup_details.h"
@@ -15,7 +17,6 @@ extern "C" {
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -202,12 +203,8 @@ void StartCache() {
     CacheRegisterRelcacheCallback(OnInvalidation, 0);  // once: it needs no memory
   }
   MemoryContextReset(cache_context);
-  HASHCTL control = {};
-  control.keysize = sizeof(Oid);
-  control.entrysize = sizeof(CachedRecord);
-  control.hcxt = cache_context;
-  cache =
-      hash_create("neon_s3 governed tables", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+  cache = CreateHashTable("neon_s3 governed tables", 16, sizeof(Oid), sizeof(CachedRecord),
+                          cache_context);
   cached_generation = generation;
 }
 

@@ -61,12 +61,13 @@ sub outcome { my ($result) = @_; return "$result->{state} $result->{out}" }
 
 sub numbers { my ($result) = @_; return ($result->{out} // '') =~ /(-?\d+)/g }
 
-# Up to `most` of `count`, each from its share of them.
+# The first ones of `count`, and up to `most` of the others, each from its share of them.
 sub spread {
-  my ($count, $most) = @_;
+  my ($count, $most, $first) = @_;
   $most = $ENV{NEON_S3_TORTURE} // $most;
-  return 1 .. $count if $most eq 'all' || $count <= $most;
-  return map { 1 + int(($_ + rand) * $count / $most) } 0 .. $most - 1;
+  $first //= 0;
+  return 1 .. $count if $most eq 'all' || $count <= $first + $most;
+  return 1 .. $first, map { 1 + $first + int(($_ + rand) * ($count - $first) / $most) } 0 .. $most - 1;
 }
 
 # What libcurl 7.88 makes of missing memory: it takes it for a header of more than 100 KiB, or sends the request without
@@ -100,7 +101,7 @@ sub run {
 
 sub run_case {
   my ($self, $case, %how) = @_;
-  my %points = map { $_ => [ spread($case->{count}{$_}, $how{most}) ] } @{ $how{kinds} };
+  my %points = map { $_ => [ spread($case->{count}{$_}, @how{qw(most first)}) ] } @{ $how{kinds} };
   my @each = map { my $kind = $_; map { [ $kind, $_ ] } @{ $points{$kind} } } @{ $how{kinds} };
   # What grows anyway does so at first.
   my @first = @each[ grep { $_ % 4 == 0 } 0 .. $#each ];

@@ -19,7 +19,7 @@ my @all = qw(malloc palloc runtime_error int);
 my $left = "SELECT count(*) FROM s3_list_multipart_uploads('left/');";
 
 subtest 'signing and settings' => sub { $torture->run(Torture::signing(), most => 6, kinds => \@all) };
-subtest 'governed tables' => sub { $torture->run($torture->lifecycle, most => 6, kinds => \@all) };
+subtest 'governed tables' => sub { $torture->run($torture->lifecycle, first => 12, most => 6, kinds => \@all) };
 
 my $requests = $torture->requests;
 subtest 'requests to S3, palloc()' => sub { $torture->run($requests, most => 2, kinds => ['palloc']) };
